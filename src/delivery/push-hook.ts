@@ -1,5 +1,6 @@
 import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { quoteWord } from "#executors";
 import { hookExists } from "./errors.ts";
 
 const MARK = "# esteira push hook";
@@ -50,9 +51,6 @@ export async function installPushHook(repository: string, url: string, secret: s
   await writeFile(join(hooks, "esteira-push.mjs"), SENDER);
   await writeFile(join(hooks, "esteira-push.json"), JSON.stringify({ url, secret }), { mode: 0o600 });
   await chmod(join(hooks, "esteira-push.json"), 0o600);
-  await writeFile(
-    hook,
-    `#!/bin/sh\n${MARK}\nexec '${process.execPath.replaceAll("'", "'\\''")}' "$(dirname "$0")/esteira-push.mjs"\n`,
-  );
+  await writeFile(hook, `#!/bin/sh\n${MARK}\nexec ${quoteWord(process.execPath)} "$(dirname "$0")/esteira-push.mjs"\n`);
   await chmod(hook, 0o755);
 }

@@ -82,15 +82,21 @@ export async function deployToHosts(
     await options.ssh.upload(session, facts, local);
     watch.log(`${environment}: ${nameOfHost(session.host)} has the files`);
   }
-  await switchAll(sessions, facts, { ...watch, environment, ssh: options.ssh });
+  await switchAll(sessions, facts, { ...watch, environment, ssh: options.ssh, stop: settings.stop });
   return { address: `ssh://${target.hosts.map(nameOfHost).join(",")}${facts.folder}` };
 }
 
 async function switchAll(
   sessions: readonly SshSession[],
   facts: ScriptFacts,
-  { log, environment, ssh }: { log: (line: string) => void; environment: string; ssh: SshHosts },
+  of: {
+    readonly log: (line: string) => void;
+    readonly environment: string;
+    readonly ssh: SshHosts;
+    readonly stop: string | undefined;
+  },
 ): Promise<void> {
+  const { log, environment, ssh, stop } = of;
   const done: { readonly session: SshSession; readonly before: string | undefined }[] = [];
   for (const session of sessions) {
     const name = nameOfHost(session.host);
@@ -104,9 +110,8 @@ async function switchAll(
       // Whoever stopped it goes on with it: what is done stays done.
       if (session.signal.aborted) throw error;
       for (const { session: earlier, before } of done.toReversed())
-        if (before !== undefined && before !== facts.release)
-          await ssh
-            .switchTo({ ...earlier, signal: unwatched }, { ...facts, release: before })
+        if (before !== facts.release)
+          await takeBack({ ...earlier, signal: unwatched }, facts, { ssh, before, stop })
             .then(() => log(`${environment}: ${nameOfHost(earlier.host)} went back`))
             .catch((failure: unknown) =>
               log(`${environment}: ${nameOfHost(earlier.host)} did not go back: ${messageOf(failure)}`),
@@ -114,6 +119,20 @@ async function switchAll(
       throw error;
     }
   }
+}
+
+/** Where nothing ran before, nothing runs again. */
+async function takeBack(
+  session: SshSession,
+  facts: ScriptFacts,
+  {
+    ssh,
+    before,
+    stop,
+  }: { readonly ssh: SshHosts; readonly before: string | undefined; readonly stop: string | undefined },
+): Promise<void> {
+  if (before === undefined) return ssh.remove(session, facts.folder, stop);
+  await ssh.switchTo(session, { ...facts, release: before });
 }
 
 /** Whether every host has the version as its current release. */

@@ -6,6 +6,7 @@ export {
   type PythonDeclaration,
   type StepContracts,
 } from "./kinds/python.ts";
+export { quoteWord } from "./shell-word.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
 export { findPython } from "./python-interpreter.ts";
 export { type EsteiraCall, readEsteiraCalls } from "./python-source.ts";

@@ -111,6 +111,30 @@ describe("a release on hosts", { skip: lacksSsh }, async () => {
     },
   );
 
+  it("is taken from every host when the first one ever is not well on one of them", { timeout: 60_000 }, async () => {
+    const at = join(folder, "first");
+    const project = join(folder, "first-project");
+    const { user, port, hostKey } = server;
+    const host = `{ address: "${user}@127.0.0.1:${port}", host_key: "${hostKey}" }`;
+    const files = {
+      "esteira.yaml": `name: shop\ntargets: { web: { ssh: { hosts: [${host}, ${host}], folder: ${at}, key: DEPLOY_KEY } } }\nenvironments: { staging: {} }\n`,
+      // Well on the first host, and not on the second.
+      "pipelines/web.yaml": `steps:
+  app: { run: 'mkdir -p dist && echo one > dist/text', makes: { code: dist/ } }
+  web: { deploy: app, to: staging, target: web, check: 'mkdir ../../seen', stop: 'touch ../../stopped', health_timeout: 1s }
+`,
+    };
+    await mkdir(join(project, "pipelines"), { recursive: true });
+    for (const [path, content] of Object.entries(files)) await writeFile(join(project, path), content);
+    const { code, stdout, stderr } = await runEsteira(project, ["run", "web"], { ESTEIRA_SECRET_DEPLOY_KEY: key });
+    assert.equal(code, 1, stdout + stderr);
+    assert.deepEqual((await readdir(join(at, "staging/app"))).filter((name) => !name.startsWith(".")).sort(), [
+      "releases",
+      "seen",
+      "stopped",
+    ]);
+  });
+
   it(
     "is what a deploy step names, is kept while it runs there, and is deployed again when somebody changed it",
     { timeout: 120_000 },

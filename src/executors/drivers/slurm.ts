@@ -7,6 +7,7 @@ import { type Executor, type ProcessHandle } from "#engine";
 import type { ProcessSpec, Resources } from "#pipeline";
 import { partitionUnknown, slurmUnreachable } from "../errors.ts";
 import { JobFolder, type JobPlan } from "../job/job-folder.ts";
+import { quoteWord } from "../shell-word.ts";
 import { SlurmCommands, type SlurmOptions } from "./slurm-commands.ts";
 import { JOB_PREFIX, type JobSettings, SlurmJobWatch } from "./slurm-job-watch.ts";
 
@@ -106,8 +107,7 @@ async function listFolders(folder: string): Promise<readonly string[]> {
 
 /** The shell line of a job: says by its exit code what it did not find. */
 function scriptOf(folder: JobFolder, { node, wrapper }: JobSettings): string {
-  const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-  const [place, program, script] = [folder.path, node, wrapper].map(quote);
+  const [place, program, script] = [folder.path, node, wrapper].map(quoteWord);
   return `#!/bin/sh
 umask 077
 test -w ${place} || exit 97

@@ -24,7 +24,6 @@ export const WORKER_LEASE_MS = 90_000;
 
 export interface WorkerPoolOptions {
   readonly name: string;
-  readonly backend?: string;
   readonly store: MetadataStore;
   readonly objects: Blobs;
   readonly project: string;
@@ -34,14 +33,8 @@ export interface WorkerPoolOptions {
   readonly storeFolder?: string | undefined;
   /** Its workers carry all of these. */
   readonly labels?: readonly string[] | undefined;
-  /** Only workers that were started for it. */
-  readonly isOwn?: boolean;
   /** How long a worker may be silent until what it runs counts as lost. */
   readonly leaseMs?: number | undefined;
-  /** Called before a task is queued: starts workers where they are not there by themselves. */
-  readonly ensure?: ((needs: TaskNeeds) => Promise<void>) | undefined;
-  /** What can be had where no worker is there yet. */
-  readonly promise?: (() => Promise<Resources | undefined>) | undefined;
 }
 
 /**
@@ -49,7 +42,7 @@ export interface WorkerPoolOptions {
  * the metadata store over HTTP, and send back what was made. Tasks outlive the engine, and another one follows them.
  */
 export function createWorkerPool(options: WorkerPoolOptions): Executor {
-  const { name, project, objects, sealer, labels = [], isOwn = false } = options;
+  const { name, project, objects, sealer, labels = [] } = options;
   const store = options.store.urgent;
   const watch = new TaskWatch({ executor: name, store });
   const handles = new Map<string, Promise<ProcessHandle>>();
@@ -58,7 +51,7 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
   const own = async (): Promise<{ readonly own: readonly WorkerState[]; readonly all: readonly WorkerState[] }> => {
     const all = await store.read((transaction) => listWorkers(transaction, project));
     const alive = all.filter(({ silentMs }) => silentMs < (options.leaseMs ?? WORKER_LEASE_MS));
-    return { all: alive, own: alive.filter((worker) => mayServe(worker, name, { labels, isOwn })) };
+    return { all: alive, own: alive.filter((worker) => mayServe(worker, name, { labels })) };
   };
 
   const whyWaiting = async (needs: TaskNeeds): Promise<string> => {
@@ -81,9 +74,7 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
       gpus: spec.resources?.gpus ?? 0,
       memoryBytes: spec.resources?.memoryBytes ?? 0,
       labels,
-      isOwn,
     };
-    await options.ensure?.(needs);
     if (!known.some(({ id }) => id === spec.attemptId)) {
       const packed = await packTask(spec, place);
       const { digest } = await objects.put(JSON.stringify(packed.manifest));
@@ -118,13 +109,11 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
 
   return {
     name,
-    backend: options.backend ?? "worker",
+    backend: "worker",
     capabilities: { exitCode: true, liveLogs: true, sandbox: true, remote: true },
     async offer(): Promise<Resources> {
       const { own: mine, all } = await own();
       const offers = mine.map((worker): WorkerOffer => JSON.parse(worker.offer));
-      const promised = await options.promise?.();
-      if (promised !== undefined) offers.push({ cpus: 0, gpus: 0, memoryBytes: 0, ...defined(promised) });
       if (offers.length === 0) throw workerMissing({ executor: name, labels, known: all.map((worker) => worker.name) });
       return largestOf(offers);
     },
@@ -182,13 +171,5 @@ function largestOf(offers: readonly WorkerOffer[]): Resources {
     cpus: Math.max(...offers.map(({ cpus }) => cpus)),
     gpus: Math.max(...offers.map(({ gpus }) => gpus)),
     memoryBytes: Math.max(...offers.map(({ memoryBytes }) => memoryBytes)),
-  };
-}
-
-function defined({ cpus, gpus, memoryBytes }: Resources): Partial<WorkerOffer> {
-  return {
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(gpus === undefined ? {} : { gpus }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
   };
 }

@@ -260,9 +260,9 @@ export function createChooser(
 export function mayServe(
   worker: { readonly executor: string | undefined; readonly labels: readonly string[] },
   executor: string,
-  { labels, isOwn }: Pick<TaskNeeds, "labels" | "isOwn">,
+  { labels }: Pick<TaskNeeds, "labels">,
 ): boolean {
-  if (worker.executor === undefined ? isOwn : worker.executor !== executor) return false;
+  if (worker.executor !== undefined && worker.executor !== executor) return false;
   return labels.every((label) => worker.labels.includes(label));
 }
 
@@ -279,7 +279,9 @@ async function waitForNews(
   const { project, worker, request, gone, claim } = facts;
   const deadline = performance.now() + request.waitMs;
   let wake: (() => void) | undefined;
-  const unsubscribe = store.onChange(() => wake?.());
+  const hear = (): void => wake?.();
+  const unsubscribe = store.onChange(hear);
+  gone.addEventListener("abort", hear);
   const told = request.tasks.filter(({ isEnding }) => isEnding).map(({ id }) => id);
   const tasks = request.tasks.map(({ id }) => id);
   try {
@@ -292,7 +294,6 @@ async function waitForNews(
           clearTimeout(timer);
           resolve();
         };
-        gone.addEventListener("abort", wake, { once: true });
       });
       if (gone.aborted) return { given: [], changed: false };
       const [waits, news] = await store.read(async (transaction) => [
@@ -306,6 +307,7 @@ async function waitForNews(
     }
   } finally {
     unsubscribe();
+    gone.removeEventListener("abort", hear);
   }
 }
 

@@ -91,8 +91,6 @@ export interface TaskNeeds {
   readonly memoryBytes: number;
   /** A worker must carry all of them. */
   readonly labels: readonly string[];
-  /** Only workers that were started for its executor. */
-  readonly isOwn: boolean;
 }
 
 const offerSchema = z.strictObject({

@@ -1,7 +1,4 @@
-/** Quotes a word for a shell. */
-export function quoteWord(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
+import { quoteWord } from "../shell-word.ts";
 
 export interface ScriptFacts {
   /** Absolute folder on the host. */

@@ -2,14 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  currentScript,
-  quoteWord,
-  removeScript,
-  type ScriptFacts,
-  switchScript,
-  uploadScript,
-} from "./deploy-script.ts";
+import { currentScript, removeScript, type ScriptFacts, switchScript, uploadScript } from "./deploy-script.ts";
+import { quoteWord } from "../shell-word.ts";
 import { sshFailed, sshUnhealthy } from "./ssh-errors.ts";
 
 const CONNECT_S = 15;
@@ -171,7 +165,10 @@ function runScript(
     ssh.on("close", (code) => resolve({ ...out, code: code === 0 && archived !== 0 ? archived : code }));
     if (from === undefined || ssh.stdin === null) return;
     const tar = spawn("tar", ["-cf", "-", "-C", from, "."], { env, stdio: ["ignore", "pipe", "ignore"] });
-    tar.on("error", reject);
+    tar.on("error", (error) => {
+      ssh.kill();
+      reject(error);
+    });
     tar.on("exit", (code) => (archived = code ?? 1));
     // What ended without reading it says so itself.
     ssh.stdin.on("error", () => tar.kill());

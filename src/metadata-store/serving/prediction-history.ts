@@ -39,21 +39,21 @@ export async function getPredictionHistory(
   transaction: ReadTransaction,
   key: EndpointKey,
 ): Promise<PredictionHistory | undefined> {
-  const row = await transaction
-    .selectFrom("prediction_history")
-    .select(COLUMNS)
-    .where("project", "=", key.project)
-    .where("environment", "=", key.environment)
-    .where("endpoint", "=", key.endpoint)
-    .where("delta_version", ">=", 0)
-    .executeTakeFirst();
-  return row === undefined ? undefined : toHistory(row);
+  return readHistory(transaction, key, { isHeld: false });
 }
 
 /** The same; until the transaction ends nobody labels what lies there, and it does not grow. */
 export async function holdPredictionHistory(
   transaction: WriteTransaction,
   key: EndpointKey,
+): Promise<PredictionHistory | undefined> {
+  return readHistory(transaction, key, { isHeld: !isSqlite(transaction) });
+}
+
+async function readHistory(
+  transaction: ReadTransaction,
+  key: EndpointKey,
+  { isHeld }: { readonly isHeld: boolean },
 ): Promise<PredictionHistory | undefined> {
   const row = await transaction
     .selectFrom("prediction_history")
@@ -62,7 +62,7 @@ export async function holdPredictionHistory(
     .where("environment", "=", key.environment)
     .where("endpoint", "=", key.endpoint)
     .where("delta_version", ">=", 0)
-    .$if(!isSqlite(transaction), (select) => select.forUpdate())
+    .$if(isHeld, (select) => select.forUpdate())
     .executeTakeFirst();
   return row === undefined ? undefined : toHistory(row);
 }
