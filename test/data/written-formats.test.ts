@@ -174,7 +174,7 @@ describeStores("values of CSV that a cast does not read", (kind) => {
   });
 
   it("are read as written where a contract says the type and not the format, but for single mistakes", async () => {
-    const { folder, runCapture, rows, batches, held } = await openDataProject(kind);
+    const { folder, runCapture, rows, batches, held, logged } = await openDataProject(kind);
     await writeFile(
       join(folder, "d.yaml"),
       `apiVersion: v3.1.0
@@ -188,7 +188,7 @@ schema:
       - { name: when, logicalType: timestamp, required: true }
       - { name: day, logicalType: date }
       - { name: degrees, logicalType: number, logicalTypeOptions: { minimum: -10 } }
-      - { name: visits, logicalType: integer, required: true }
+      - { name: visits, logicalType: integer, required: true, relationships: [{ type: foreignKey, to: x.y }] }
 `,
     );
     const declared: CaptureDeclaration = { ...DECLARED, contract: "d.yaml" };
@@ -212,6 +212,7 @@ schema:
       visits: "BIGINT #.##0,00",
     });
     assert.equal(outcome.facts?.["quarantined"], 2);
+    assert.match(logged.join("\n"), /relationships of visits in the contract: not checked/);
     const [batch] = await batches();
     assert.ok(batch !== undefined);
     assert.match(JSON.stringify(await held(batch)), /quente/);

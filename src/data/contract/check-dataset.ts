@@ -32,6 +32,7 @@ export interface DatasetChecks {
  * @throws DATA_CONTRACT_BROKEN
  */
 export async function checkDataset(of: CheckedDataset): Promise<DatasetChecks> {
+  for (const key of of.compiled.unchecked) of.log(`warning: ${key} in the contract: not checked`);
   const checks: CheckedRule[] = [];
   for (const { id, expectation, severity, holds, measure } of of.compiled.dataset) {
     const [row] = await of.connection.rows(

@@ -43,6 +43,8 @@ export interface CompiledContract {
   readonly dataset: readonly DatasetRule[];
   /** What is compared with the versions before. */
   readonly anomalies: readonly AnomalyRule[];
+  /** Keys of the contract that say something of the rows and are not checked: people are told. */
+  readonly unchecked: readonly string[];
   /** All that the contract describes. */
   readonly columns: readonly string[];
   /** Column → DuckDB type, where the contract says. */
@@ -52,6 +54,15 @@ export interface CompiledContract {
   readonly formats: ReadonlyMap<string, ValueFormat>;
   /** Column, in lower case → what is done to its values, where the contract says. */
   readonly treatments: ReadonlyMap<string, Treatment>;
+}
+
+function uncheckedKeys({ relationships, properties }: ContractTable): readonly string[] {
+  return [
+    ...(relationships === undefined ? [] : ["relationships"]),
+    ...properties.flatMap((property) =>
+      property.relationships === undefined ? [] : [`relationships of ${property.name}`],
+    ),
+  ];
 }
 
 /**
@@ -89,6 +100,7 @@ export function compileContract(contract: Contract, described: ContractTable): C
     rows,
     dataset,
     anomalies,
+    unchecked: uncheckedKeys(table),
     columns: allColumns,
     types: new Map(table.properties.flatMap(typeEntry)),
     required: new Set(table.properties.filter(isRequired).map(({ name }) => name)),
