@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import { createCaptureKind, createPublishKind, createSqlKind, describeContract, modelContractProblems } from "#data";
+import {
+  contractInputs,
+  createCaptureKind,
+  createPublishKind,
+  createSqlKind,
+  describeContract,
+  modelContractProblems,
+} from "#data";
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
 import { readRunNumber, readStepResults } from "#engine";
@@ -19,7 +26,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createRunKind(),
     createPythonKind({
       environments: parts.environments,
-      contracts: { problems: modelContractProblems, describe: describeContract },
+      contracts: { problems: modelContractProblems, inputs: contractInputs, describe: describeContract },
     }),
     createNodeKind(),
     createCaptureKind({

@@ -24,6 +24,10 @@ export async function readContractSummary(facts: {
         column: property.name,
         description: property.description,
       })),
+      ...(table?.relationships ?? []).map((relationship, index) => ({
+        id: relationship.id ?? relationship.name ?? `relationship-${index + 1}`,
+        description: relationship.description ?? `refers to ${[relationship.to].flat().join(", ")}`,
+      })),
       ...(table?.quality ?? []).map((rule, index) => ({
         id: rule.id ?? rule.name ?? `quality-${index + 1}`,
         description: rule.description,

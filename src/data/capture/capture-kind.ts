@@ -4,10 +4,11 @@ import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, 
 import { madeAgain, type WriteDisposition } from "../dataset.ts";
 import { deletesMissing, madeAnew } from "../write-disposition.ts";
 import { writeProblems } from "../write-declaration.ts";
-import { contractProblems } from "../contract/step-contract.ts";
+import { contractInputs, contractProblems } from "../contract/step-contract.ts";
 import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts";
 import { failEmpty, isFruitless, noteMoves, report, toOutcome } from "./capture-outcome.ts";
 import { captureAll, type CaptureRunDependencies } from "./capture-run.ts";
+import { noteReferences } from "./note-references.ts";
 import { findPosition } from "./source-position.ts";
 import { choiceProblems, createSource, type SourceDependencies } from "./sources/create-source.ts";
 import { createFindHost } from "./sources/reachable-host.ts";
@@ -56,7 +57,7 @@ async function analyseCapture(
       ? { problems: choice, fingerprint: undefined }
       : await createSource(declaration, outside).analyse(context);
   return {
-    inputs: [],
+    inputs: contract === undefined ? [] : await contractInputs(contract, context),
     makes: [{ asset: context.step, kind: "data" }],
     files: contract === undefined ? [] : [contract],
     ...(fingerprint === undefined ? { cacheable: false } : { fingerprint }),
@@ -103,7 +104,10 @@ async function executeCapture(
     const reading = await source.read(attempt);
     for (const note of reading.notes) attempt.log(note);
     const { latest } = position;
-    if (reading.files.length === 0 && latest !== undefined) return nothingNew(attempt, reading, latest);
+    if (reading.files.length === 0 && latest !== undefined) {
+      await noteReferences(dependencies, attempt, latest);
+      return nothingNew(attempt, reading, latest);
+    }
     const keepsRows = declared.keeps === "rows";
     const plan = { disposition: context.disposition, latest, reading, keepsRows };
     const captured = await captureAll(dependencies, attempt, plan);

@@ -4,7 +4,8 @@ import type { AssetVersion } from "#metadata-store";
 import type { AttemptContext } from "#pipeline";
 import type { LocalFiles } from "#storage";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
-import { type KeyedHashes, registerKeyedHashes } from "../contract/keyed-hash.ts";
+import { bindReferences } from "../contract/bind-references.ts";
+import { registerKeyedHashes } from "../contract/keyed-hash.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
 import { continued, deletesMissing, isReplacing, sourceColumns } from "../write-disposition.ts";
@@ -60,7 +61,7 @@ export async function captureAll(
   // Each file is all that the source had: what is missing is told file by file.
   const perFile = deletesMissing(disposition) || (per === "file" && !isReplacing(disposition));
   const groups = perFile ? all.map((file) => [file]) : [all];
-  const common = await commonBatch(attempt, disposition);
+  const declared = await commonBatch(attempt, disposition);
   const connection = await dependencies.analytics.sandbox({
     files: all.map(({ absolute }) => absolute),
     folders: [
@@ -70,7 +71,8 @@ export async function captureAll(
     memoryBytes: memoryFor(all),
   });
   const dropped = await watchDroppedRows(connection);
-  const hashes = await hashesOf(dependencies, connection, common);
+  const { hashes, contract } = await bindContract(dependencies, connection, { attempt, contract: declared.contract });
+  const common = { ...declared, contract };
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: CapturedBatch[] = [];
   const columnsOf = (content: DatasetContent | undefined): readonly Column[] | undefined =>
@@ -105,13 +107,22 @@ export async function captureAll(
   return results;
 }
 
-async function hashesOf(
-  { secret = () => undefined }: CaptureRunDependencies,
+/** What the contract needs of secrets and of other datasets, ready on the connection. */
+async function bindContract(
+  dependencies: CaptureRunDependencies,
   connection: AnalyticsConnection,
-  { contract }: Pick<CaptureBatch, "contract">,
-): Promise<KeyedHashes> {
+  {
+    attempt: { inputs, workFolder },
+    contract,
+  }: { readonly attempt: AttemptContext<CaptureDeclaration> } & Pick<CaptureBatch, "contract">,
+): Promise<Pick<CaptureBatch, "hashes" | "contract">> {
+  const { secret = () => undefined } = dependencies;
   try {
-    return await registerKeyedHashes(connection, contract?.compiled, secret);
+    const hashes = await registerKeyedHashes(connection, contract?.compiled, secret);
+    if (contract === undefined) return { hashes, contract };
+    const { compiled } = contract;
+    const bound = await bindReferences(dependencies, { compiled, versions: inputs, folder: workFolder, hashes });
+    return { hashes, contract: { ...contract, compiled: bound } };
   } catch (error) {
     connection.close();
     throw error;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type LocatedProblem, readYaml, type YamlDocument } from "#base";
 import { typeOf } from "./column-type.ts";
 import { anomalySchema } from "./anomaly.ts";
+import { readReferences } from "./reference.ts";
 import { treatmentProblems } from "./treatment.ts";
 import { meaningOfFormat } from "./value-format.ts";
 
@@ -81,6 +82,17 @@ const quality = z
   })
   .describe("A quality rule (ODCS quality).");
 
+const ends = z.union([text, z.array(text).min(1)]);
+const relationship = z
+  .strictObject({
+    ...documented,
+    type: text.optional(),
+    from: ends.optional(),
+    to: ends,
+    customProperties: z.array(z.looseObject({ property: text, value: free })).optional(),
+  })
+  .describe("Rows refer to others by their keys (ODCS relationships).");
+
 const property = z.strictObject({
   ...documented,
   name: text,
@@ -122,7 +134,7 @@ const property = z.strictObject({
   transformLogic: text.optional(),
   transformDescription: text.optional(),
   examples: z.array(free).optional(),
-  relationships: z.array(free).optional(),
+  relationships: z.array(relationship).optional(),
   properties: free.optional(),
   items: free.optional(),
   quality: z.array(quality).optional(),
@@ -137,7 +149,7 @@ const table = z.strictObject({
   logicalType: z.literal("object").optional(),
   dataGranularityDescription: text.optional(),
   properties: z.array(property).min(1),
-  relationships: z.array(free).optional(),
+  relationships: z.array(relationship).optional(),
   quality: z.array(quality).optional(),
 });
 
@@ -179,12 +191,15 @@ const document = z.strictObject({
 export type Contract = z.infer<typeof document>;
 export type ContractTable = Contract["schema"][number];
 export type ContractProperty = ContractTable["properties"][number];
+export type Relationship = NonNullable<ContractTable["relationships"]>[number];
 export type QualityRule = NonNullable<ContractTable["quality"]>[number];
 
 /** What was understood of a contract file. `contract` is there exactly when `problems` is empty. */
 export interface ReadContract {
   readonly contract: Contract | undefined;
   readonly problems: readonly LocatedProblem[];
+  /** Where something stands in the file. */
+  at(path: readonly (string | number)[]): ReturnType<YamlDocument["at"]>;
 }
 
 /**
@@ -196,9 +211,10 @@ export interface ReadContract {
  */
 export function readContract(text: string, file: string): ReadContract {
   const read = readYaml(text, file, document);
-  if (read.value === undefined) return { contract: undefined, problems: read.problems };
+  const at: ReadContract["at"] = (path) => read.document.at(path);
+  if (read.value === undefined) return { contract: undefined, problems: read.problems, at };
   const problems = [...ruleProblems(read.value, read.document)];
-  return { contract: problems.length === 0 ? read.value : undefined, problems };
+  return { contract: problems.length === 0 ? read.value : undefined, problems, at };
 }
 
 /** The table of a contract that describes a dataset: the one of its name, or the only one. */
@@ -222,7 +238,10 @@ export function isRowRule(rule: QualityRule): boolean {
 }
 
 function* ruleProblems(contract: Contract, yaml: YamlDocument): Generator<LocatedProblem> {
-  for (const [tableIndex, { properties, quality: rules }] of contract.schema.entries()) {
+  for (const [tableIndex, table] of contract.schema.entries()) {
+    const { properties, quality: rules } = table;
+    for (const { path, ...problem } of readReferences(contract, table).problems)
+      yield { ...yaml.at(["schema", tableIndex, ...path]), ...problem };
     const columns = new Set(properties.map(({ name }) => name));
     for (const [index, rule] of (rules ?? []).entries())
       yield* qualityProblems(rule, undefined, columns, (...path) =>

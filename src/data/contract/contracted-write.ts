@@ -5,12 +5,13 @@ import type { Blobs } from "#storage";
 import type { AnalyticsConnection } from "../analytics/analytics.ts";
 import { contentOf, type DatasetWrite } from "../dataset.ts";
 import { toStoredSelect } from "../delta/data-file.ts";
+import { bindReferences, type BindingDependencies } from "./bind-references.ts";
 import { checkDataset, checksFound } from "./check-dataset.ts";
 import { measuredVersions } from "./measured-versions.ts";
 import { type HeldLimits, RowCheck } from "./row-check.ts";
 import { loadContract } from "./step-contract.ts";
 
-export interface ContractedDependencies {
+export interface ContractedDependencies extends BindingDependencies {
   readonly store: MetadataStore;
   readonly objects: Blobs;
   readonly clock: Clock;
@@ -42,21 +43,27 @@ export interface ContractedWrite {
 
 /** Does nothing where the step has no contract. @throws DATA_CONTRACT_INVALID */
 export async function openContract(
-  { store, objects, clock }: ContractedDependencies,
+  dependencies: ContractedDependencies,
   attempt: ContractedAttempt,
 ): Promise<ContractedWrite> {
-  const contract = await loadContract(attempt);
-  if (contract === undefined)
+  const loaded = await loadContract(attempt);
+  if (loaded === undefined)
     return {
       into: (write) => write,
       settle: (made) => Promise.resolve(made),
       facts: {},
       record: () => Promise.resolve(),
     };
+  const { store, objects, clock } = dependencies;
   const { project, step, workFolder, actor } = attempt;
+  const compiled = await bindReferences(dependencies, {
+    compiled: loaded.compiled,
+    versions: attempt.inputs,
+    folder: workFolder,
+  });
+  const contract = { ...loaded, compiled };
   const log = (text: string): void => attempt.log(text);
   const check = new RowCheck(attempt, { contract, limits: attempt.declaration.quarantine, objects });
-  const { compiled } = contract;
   const atMs = clock.now();
   return {
     into: (write) => ({

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type Clock, type Digest, digestOf } from "#base";
 import {
   appendEvent,
@@ -27,7 +30,9 @@ import { nameColumns } from "../capture/column-names.ts";
 import { typeRows } from "../capture/typed-rows.ts";
 import { contentOf, type Datasets, type WriteDisposition } from "../dataset.ts";
 import { isKeyed, neededColumns, sourceColumns } from "../write-disposition.ts";
+import { latestOf } from "../latest-versions.ts";
 import { contractInvalid, datasetMissing, quarantineMissing } from "../errors.ts";
+import { bindReferences } from "./bind-references.ts";
 import { readContract, tableOf } from "./contract.ts";
 import { registerKeyedHashes } from "./keyed-hash.ts";
 import { compileContract } from "./rules.ts";
@@ -272,8 +277,9 @@ export async function replayQuarantine(
     return { replayed: 0, held: held.length, version: latest };
   const stored = await dependencies.objects.localPath(batch.objectDigest as Digest);
   const { path: folder } = await dependencies.datasets.location(latest);
+  const own = await mkdtemp(join(tmpdir(), "esteira-replay-"));
   // What the contract and the step say of a row is SQL of a user.
-  const connection = await dependencies.analytics.sandbox({ files: [stored], folders: [folder] });
+  const connection = await dependencies.analytics.sandbox({ files: [stored], folders: [folder, own] });
   try {
     await connection.run("create or replace temp table __held_numbers (n BIGINT)");
     for (let start = 0; start < held.length; start += 10_000)
@@ -286,33 +292,40 @@ export async function replayQuarantine(
     await connection.run(
       `create or replace temp table __held as select row_number as "__record", row as "__json" from read_parquet(${quotePath(stored)}) where row_number in (select n from __held_numbers)`,
     );
-    return await appendPassing(dependencies, connection, { batch, latest, held, replay });
+    return await appendPassing(dependencies, connection, { batch, latest, held, replay, folder: own });
   } finally {
     connection.close();
+    await rm(own, { recursive: true, force: true });
   }
 }
 
 /** Values that had a type were never written in a format. */
 const TYPED_FORMATS: ReadonlySet<string> = new Set(["parquet", "sql", "python"]);
 
+/** A batch whose rows are read again. */
+interface HeldBatch {
+  readonly batch: QuarantineBatch;
+  readonly latest: AssetVersion;
+  readonly held: readonly number[];
+  readonly replay: Parameters<typeof replayQuarantine>[1];
+  /** Private, and open to the connection. */
+  readonly folder: string;
+}
+
 /** Which of the held rows keep the contract now, by their numbers; the rest stays. */
 async function judgeHeld(
+  dependencies: QuarantineDependencies,
   connection: AnalyticsConnection,
-  of: {
-    readonly batch: QuarantineBatch;
-    readonly latest: AssetVersion;
-    readonly held: readonly number[];
-    readonly contract: Parameters<typeof replayQuarantine>[1]["contract"];
-    readonly write: WriteDisposition | undefined;
-    readonly secret: (name: string) => string | undefined;
-  },
+  of: HeldBatch,
 ): Promise<{
   readonly typed: ReturnType<typeof typeRows>;
+  /** Versions whose keys the rows were looked for in. */
+  readonly referred: readonly AssetVersion[];
   readonly passing: readonly number[];
   readonly staying: readonly number[];
 }> {
-  const { batch, latest, held } = of;
-  const disposition = dispositionOf(of.write, latest);
+  const { batch, latest, held, replay } = of;
+  const disposition = dispositionOf(replay.write, latest);
   const columns = sourceColumns(contentOf(latest).columns, disposition);
   const keys = neededColumns(disposition);
   const source = nameColumns(
@@ -322,10 +335,19 @@ async function judgeHeld(
     ),
     columns,
   );
-  const compiled = compiledContract(of.contract, batch.dataset);
+  const compiled = compiledContract(replay.contract, batch.dataset);
+  const hashes = await registerKeyedHashes(connection, compiled, dependencies.secret ?? (() => undefined));
+  const versions = await latestOf(
+    dependencies.store,
+    batch.project,
+    compiled?.references.flatMap(({ datasets }) => datasets) ?? [],
+  );
+  const bound =
+    compiled === undefined
+      ? undefined
+      : await bindReferences(dependencies, { compiled, versions, folder: of.folder, hashes });
   const contract =
-    compiled === undefined || !TYPED_FORMATS.has(batch.sourceFormat) ? compiled : { ...compiled, formats: new Map() };
-  const hashes = await registerKeyedHashes(connection, contract, of.secret);
+    bound === undefined || !TYPED_FORMATS.has(batch.sourceFormat) ? bound : { ...bound, formats: new Map() };
   const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes, keys });
   const failing = new Set(
     (await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) =>
@@ -342,32 +364,16 @@ async function judgeHeld(
   const [staying, passing] = [true, false].map((isBroken) =>
     held.filter((row) => (failing.has(row) || rejected.has(row)) === isBroken),
   ) as [number[], number[]];
-  return { typed, passing, staying };
+  return { typed, passing, staying, referred: [...versions.values()] };
 }
 
 async function appendPassing(
   dependencies: QuarantineDependencies,
   connection: AnalyticsConnection,
-  {
-    batch,
-    latest,
-    held,
-    replay,
-  }: {
-    readonly batch: QuarantineBatch;
-    readonly latest: AssetVersion;
-    readonly held: readonly number[];
-    readonly replay: Parameters<typeof replayQuarantine>[1];
-  },
+  of: HeldBatch,
 ): Promise<ReplayResult> {
-  const { typed, passing, staying } = await judgeHeld(connection, {
-    batch,
-    latest,
-    held,
-    contract: replay.contract,
-    write: replay.write,
-    secret: dependencies.secret ?? (() => undefined),
-  });
+  const { batch, latest, replay } = of;
+  const { typed, passing, staying, referred } = await judgeHeld(dependencies, connection, of);
   const note = { batchId: batch.id, actor: replay.actor, atMs: dependencies.clock.now() };
   if (passing.length === 0) {
     await dependencies.store.write((transaction) =>
@@ -406,7 +412,10 @@ async function appendPassing(
       project: batch.project,
       madeAtMs: note.atMs,
       actor: replay.actor,
-      inputs: [{ versionId: latest.id, role: "input" }],
+      inputs: [
+        { versionId: latest.id, role: "input" },
+        ...referred.map(({ id }) => ({ versionId: id, role: "reference" })),
+      ],
       ...made,
     });
     await setQuarantineRows(transaction, {
@@ -461,5 +470,5 @@ function compiledContract(
     throw contractInvalid({
       problems: read.problems.map(({ line, column, message }) => `${contract.path}:${line}:${column} ${message}`),
     });
-  return compileContract(read.contract, table);
+  return compileContract(read.contract, table, dataset);
 }

@@ -2,6 +2,7 @@ import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import { normaliseColumnName } from "../column-name.ts";
 import { typeOf } from "./column-type.ts";
 import { type AnomalyRule, anomalySchema } from "./anomaly.ts";
+import { isForeignKey, readReferences, type Reference } from "./reference.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
 import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
 import {
@@ -43,6 +44,8 @@ export interface CompiledContract {
   readonly dataset: readonly DatasetRule[];
   /** What is compared with the versions before. */
   readonly anomalies: readonly AnomalyRule[];
+  /** Rows that refer to other datasets; rules about rows once their keys are known. */
+  readonly references: readonly Reference[];
   /** Keys of the contract that say something of the rows and are not checked: people are told. */
   readonly unchecked: readonly string[];
   /** All that the contract describes. */
@@ -56,11 +59,14 @@ export interface CompiledContract {
   readonly treatments: ReadonlyMap<string, Treatment>;
 }
 
+/** Relationships of types that no rule is known for. */
 function uncheckedKeys({ relationships, properties }: ContractTable): readonly string[] {
+  const unknown = (found: ContractTable["relationships"]): boolean =>
+    found?.some((relationship) => !isForeignKey(relationship)) === true;
   return [
-    ...(relationships === undefined ? [] : ["relationships"]),
+    ...(unknown(relationships) ? ["relationships of other types than foreignKey"] : []),
     ...properties.flatMap((property) =>
-      property.relationships === undefined ? [] : [`relationships of ${property.name}`],
+      unknown(property.relationships) ? [`relationships of ${property.name} of other types than foreignKey`] : [],
     ),
   ];
 }
@@ -68,8 +74,10 @@ function uncheckedKeys({ relationships, properties }: ContractTable): readonly s
 /**
  * Turns a contract's table into conditions that one scan evaluates. Properties may be named as the source names them,
  * or as the dataset does.
+ *
+ * @param dataset that the table describes
  */
-export function compileContract(contract: Contract, described: ContractTable): CompiledContract {
+export function compileContract(contract: Contract, described: ContractTable, dataset: string): CompiledContract {
   const table = {
     ...described,
     properties: described.properties.map((property, index) => ({
@@ -78,28 +86,32 @@ export function compileContract(contract: Contract, described: ContractTable): C
     })),
   };
   const rows: RowRule[] = [];
-  const dataset: DatasetRule[] = [];
+  const whole: DatasetRule[] = [];
   const anomalies: AnomalyRule[] = [];
+  const target = { rows, dataset: whole, anomalies };
   for (const property of table.properties) {
     rows.push(...propertyRules(property));
     if (property.unique === true)
-      dataset.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
+      whole.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
     for (const [index, rule] of (property.quality ?? []).entries())
-      addQualityRule(rule, { column: property.name, index, rows, dataset, anomalies });
+      addQualityRule(rule, { ...target, column: property.name, index });
   }
   const key = table.properties
     .filter(({ primaryKey }) => primaryKey === true)
     .sort((left, right) => (left.primaryKeyPosition ?? 0) - (right.primaryKeyPosition ?? 0));
   if (key.length > 0)
-    dataset.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
+    whole.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
   const allColumns = table.properties.map(({ name }) => name);
-  for (const [index, rule] of (table.quality ?? []).entries())
-    addQualityRule(rule, { allColumns, index, rows, dataset, anomalies });
-  dataset.push(...freshnessRules(contract, table));
+  for (const [index, rule] of (table.quality ?? []).entries()) addQualityRule(rule, { ...target, allColumns, index });
+  whole.push(...freshnessRules(contract, table));
+  const { references } = readReferences(contract, described);
+  const isOwn = ({ isSelf, datasets }: Reference): boolean => isSelf || datasets.includes(dataset);
+  whole.push(...references.filter(isOwn).map(ownReferenceRule));
   return {
     rows,
-    dataset,
+    dataset: whole,
     anomalies,
+    references: references.filter((reference) => !isOwn(reference)),
     unchecked: uncheckedKeys(table),
     columns: allColumns,
     types: new Map(table.properties.flatMap(typeEntry)),
@@ -111,6 +123,22 @@ export function compileContract(contract: Contract, described: ContractTable): C
         return treatment === undefined ? [] : [[property.name.toLowerCase(), treatment] as const];
       }),
     ),
+  };
+}
+
+/** Rows that come together may refer to each other: judged of the dataset as it would be. */
+function ownReferenceRule({ id, columns, keys, severity, said }: Reference): DatasetRule {
+  const present = (names: readonly string[]): string =>
+    names.map((name) => `${quoteName(name)} is not null`).join(" and ");
+  const tuple = (names: readonly string[]): string =>
+    names.length === 1 ? names.map(quoteName).join() : `(${names.map(quoteName).join(", ")})`;
+  return {
+    id,
+    severity,
+    expectation: said ?? `rows whose ${columns.join(", ")} is no ${keys.join(", ")} of the dataset must be 0`,
+    measure: (relation) =>
+      `select count(*) as value from ${relation} where ${present(columns)} and ${tuple(columns)} not in (select ${tuple(keys)} from ${relation} where ${present(keys)})`,
+    holds: "value = 0",
   };
 }
 

@@ -1,8 +1,17 @@
 import { z } from "zod";
-import { digestOf, formatQuantity } from "#base";
-import { type AnalysisContext, type AttemptContext, missingFile, type Problem, readProjectFile } from "#pipeline";
+import { digestOf, formatQuantity, nearestName } from "#base";
+import {
+  type AnalysisContext,
+  type AttemptContext,
+  missingFile,
+  type Problem,
+  readProjectFile,
+  type StepInput,
+} from "#pipeline";
 import { contractInvalid } from "../errors.ts";
-import { readContract, tableOf } from "./contract.ts";
+import { referredTo } from "./bind-references.ts";
+import { type Contract, type ContractTable, readContract, type ReadContract, tableOf } from "./contract.ts";
+import { readReferences } from "./reference.ts";
 import type { HeldLimits } from "./row-check.ts";
 import { type CompiledContract, compileContract } from "./rules.ts";
 
@@ -44,7 +53,12 @@ export async function loadContract(
           : [`${path} does not describe "${attempt.step}"`],
     });
   }
-  return { path, version: contract.version, digest: digestOf(text), compiled: compileContract(contract, table) };
+  return {
+    path,
+    version: contract.version,
+    digest: digestOf(text),
+    compiled: compileContract(contract, table, attempt.step),
+  };
 }
 
 /** What is wrong with the contract that a step names. */
@@ -59,14 +73,45 @@ export async function contractProblems(contract: string, context: AnalysisContex
     ...(hint === undefined ? {} : { hint }),
     at: { file, line, column },
   }));
-  if (read.contract !== undefined && tableOf(read.contract, context.step) === undefined) {
+  const table = read.contract === undefined ? undefined : tableOf(read.contract, context.step);
+  if (read.contract !== undefined && table !== undefined)
+    problems.push(...referenceProblems({ ...read, contract: read.contract, table }, context));
+  else if (read.contract !== undefined)
     problems.push({
       path: ["contract"],
       message: `${contract} describes ${read.contract.schema.map(({ name }) => name).join(", ")}, not "${context.step}"`,
       hint: `Name one object of its schema "${context.step}".`,
     });
-  }
   return problems;
+}
+
+/** References to datasets that no step makes. */
+function* referenceProblems(
+  { contract, table, at }: Pick<ReadContract, "at"> & { readonly contract: Contract; readonly table: ContractTable },
+  { knownAssets, step }: AnalysisContext,
+): Generator<Problem> {
+  const datasets = [...knownAssets].flatMap(([name, kind]) => (kind === "data" || kind === "features" ? [name] : []));
+  for (const { datasets: names, isSelf, path } of readReferences(contract, table).references) {
+    if (isSelf || names.includes(step) || referredTo({ datasets: names }, knownAssets) !== undefined) continue;
+    const near = nearestName(names[0] ?? "", datasets);
+    yield {
+      path: ["contract"],
+      isMissed: true,
+      message: `No step makes a dataset "${names.join('" or "')}", which ${table.name} refers to`,
+      hint:
+        near === undefined
+          ? `Datasets of the project: ${datasets.slice(0, 20).join(", ") || "none"}.`
+          : `Did you mean "${near}"?`,
+      at: at(["schema", contract.schema.indexOf(table), ...path, "to"]),
+    };
+  }
+}
+
+/** The datasets that a step reads for what its contract refers to. */
+export async function contractInputs(contract: string, context: AnalysisContext): Promise<StepInput[]> {
+  const compiled = await compiledOf(contract, context);
+  const names = new Set(compiled?.references.flatMap((one) => referredTo(one, context.knownAssets) ?? []));
+  return [...names].map((asset) => ({ asset, role: "reference", path: ["contract"] }));
 }
 
 /**
@@ -93,12 +138,12 @@ export async function describeContract(contract: string, context: AnalysisContex
   const compiled = await compiledOf(contract, context);
   if (compiled === undefined) return undefined;
   const whole = compiled.dataset.length + compiled.anomalies.length;
-  return `checks ${formatQuantity(compiled.rows.length, "rule about rows", "rules about rows")} and ${formatQuantity(whole, "rule about the dataset", "rules about the dataset")} of ${contract}`;
+  return `checks ${formatQuantity(compiled.rows.length + compiled.references.length, "rule about rows", "rules about rows")} and ${formatQuantity(whole, "rule about the dataset", "rules about the dataset")} of ${contract}`;
 }
 
 export async function compiledOf(contract: string, context: AnalysisContext): Promise<CompiledContract | undefined> {
   const text = await context.readFile(contract);
   const read = text === undefined ? undefined : readContract(text, contract).contract;
   const table = read === undefined ? undefined : tableOf(read, context.step);
-  return read === undefined || table === undefined ? undefined : compileContract(read, table);
+  return read === undefined || table === undefined ? undefined : compileContract(read, table, context.step);
 }

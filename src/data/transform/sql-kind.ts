@@ -5,7 +5,6 @@ import { endRestatements, recordIntervalLedger } from "#metadata-store/data";
 import {
   type AnalysisContext,
   type AttemptContext,
-  homeProject,
   type MadeVersion,
   missingFile,
   type Partition,
@@ -18,6 +17,7 @@ import {
 import type { Blobs } from "#storage";
 import type { Analytics, Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
+import { latestOf } from "../latest-versions.ts";
 import { contentOf, madeAgain, type Datasets, type DatasetWrite } from "../dataset.ts";
 import { asSubquery } from "../dataset-tables.ts";
 import { sqlInvalid, writeConflict } from "../errors.ts";
@@ -27,6 +27,7 @@ import { openContract } from "../contract/contracted-write.ts";
 import { columnProblems as describedProblems } from "../contract/row-check.ts";
 import {
   compiledOf,
+  contractInputs,
   contractSchema,
   describeContract,
   limitsSchema,
@@ -119,8 +120,12 @@ async function analyseStep(
         declaration,
       })),
     );
+  const referred = contract === undefined ? [] : await contractInputs(contract, context);
   return {
-    inputs: known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
+    inputs: [
+      ...known.map(({ name }) => ({ asset: name, role: "input", path: [] })),
+      ...referred.filter(({ asset }) => known.every(({ name }) => name !== asset)),
+    ],
     makes,
     files: contract === undefined ? [file] : [file, contract],
     ...(incremental === undefined
@@ -300,26 +305,6 @@ function wantedProblems({ key, path, isTime = false }: WantedColumn, output: rea
           hint: `Cast it in the query: CAST(… AS DATE) AS ${column.name}.`,
         },
       ];
-}
-
-/** The latest versions of datasets, of those that have one. */
-export async function latestOf(
-  store: MetadataStore,
-  project: string,
-  names: readonly string[],
-): Promise<ReadonlyMap<string, AssetVersion>> {
-  return store.read(async (transaction) => {
-    const versions = new Map<string, AssetVersion>();
-    for (const asset of names) {
-      const version =
-        (await getAssetVersion(transaction, { project, asset })) ??
-        // A preview reads what its project has, where it made nothing itself.
-        (await getAssetVersion(transaction, { project: homeProject(project), asset }));
-      // What had the name before may have been no dataset.
-      if (version?.kind === "data" || version?.kind === "features") versions.set(asset, version);
-    }
-    return versions;
-  });
 }
 
 export function schemasOf(versions: ReadonlyMap<string, AssetVersion>): ReadonlyMap<string, readonly Column[]> {

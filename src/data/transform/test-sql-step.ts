@@ -1,7 +1,8 @@
 import { nearestName } from "#base";
 import type { AnalysisContext } from "#pipeline";
 import { unitTestsInvalid } from "../errors.ts";
-import { latestOf, schemasOf, type SqlKindDependencies, sqlSchema } from "./sql-kind.ts";
+import { latestOf } from "../latest-versions.ts";
+import { schemasOf, type SqlKindDependencies, sqlSchema } from "./sql-kind.ts";
 import { analyseSql } from "./sql-text-analysis.ts";
 import { modelTests, runModelTests } from "./unit-tests/model-tests.ts";
 import type { UnitTestResult } from "./unit-tests/run-unit-tests.ts";

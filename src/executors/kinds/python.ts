@@ -43,6 +43,8 @@ export interface PythonDeclaration {
 /** What is known of the contract that a step of another module names; `data` knows contracts. */
 export interface StepContracts {
   problems(contract: string, context: AnalysisContext): Promise<readonly Problem[]>;
+  /** The datasets that its rows refer to. */
+  inputs(contract: string, context: AnalysisContext): Promise<readonly StepInput[]>;
   /** One phrase for `esteira plan`. */
   describe(contract: string, context: AnalysisContext): Promise<string | undefined>;
 }
@@ -127,8 +129,10 @@ async function analyse(
     declared: declaration.inputs ?? [],
     place: (call) => ({ file: declaration.python, line: call.line, column: call.column }),
   });
+  const read = [...declared, ...inferred.inputs];
+  const referred = contract === undefined ? [] : await contracts.inputs(contract, context);
   return {
-    inputs: [...declared, ...inferred.inputs],
+    inputs: [...read, ...referred.filter(({ asset }) => read.every((input) => input.asset !== asset))],
     makes: declaration.makes === undefined ? [] : [{ asset: context.step, kind: declaration.makes }],
     files: [...new Set([...files, ...imported, ...other.files])].sort(),
     problems: [...problems, ...other.problems, ...inferred.problems],
