@@ -3,6 +3,7 @@ import { type LocatedProblem, readYaml, type YamlDocument } from "#base";
 import { typeOf } from "./column-type.ts";
 import { anomalySchema } from "./anomaly.ts";
 import { readReferences } from "./reference.ts";
+import { serviceLevelProblems } from "./service-level.ts";
 import { treatmentProblems } from "./treatment.ts";
 import { meaningOfFormat } from "./value-format.ts";
 
@@ -179,6 +180,8 @@ const document = z.strictObject({
         value: z.union([z.number(), text]),
         unit: text.optional(),
         element: text.optional(),
+        id: text.optional(),
+        severity: free.optional(),
       }),
     )
     .optional(),
@@ -238,6 +241,8 @@ export function isRowRule(rule: QualityRule): boolean {
 }
 
 function* ruleProblems(contract: Contract, yaml: YamlDocument): Generator<LocatedProblem> {
+  for (const { path, ...problem } of serviceLevelProblems(contract))
+    yield { ...yaml.at(["slaProperties", ...path]), ...problem };
   for (const [tableIndex, table] of contract.schema.entries()) {
     const { properties, quality: rules } = table;
     for (const { path, ...problem } of readReferences(contract, table).problems)

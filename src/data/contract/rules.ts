@@ -3,6 +3,7 @@ import { normaliseColumnName } from "../column-name.ts";
 import { typeOf } from "./column-type.ts";
 import { type AnomalyRule, anomalySchema } from "./anomaly.ts";
 import { isForeignKey, readReferences, type Reference } from "./reference.ts";
+import { promisedLevels, serviceLevelRules } from "./service-level.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
 import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
 import {
@@ -103,7 +104,7 @@ export function compileContract(contract: Contract, described: ContractTable, da
     whole.push(duplicateRule({ id: "primaryKey", columns: key.map(({ name }) => name), rule: { mustBe: 0 } }));
   const allColumns = table.properties.map(({ name }) => name);
   for (const [index, rule] of (table.quality ?? []).entries()) addQualityRule(rule, { ...target, allColumns, index });
-  whole.push(...freshnessRules(contract, table));
+  whole.push(...serviceLevelRules(contract, described));
   const { references } = readReferences(contract, described);
   const isOwn = ({ isSelf, datasets }: Reference): boolean => isSelf || datasets.includes(dataset);
   whole.push(...references.filter(isOwn).map(ownReferenceRule));
@@ -112,7 +113,7 @@ export function compileContract(contract: Contract, described: ContractTable, da
     dataset: whole,
     anomalies,
     references: references.filter((reference) => !isOwn(reference)),
-    unchecked: uncheckedKeys(table),
+    unchecked: [...uncheckedKeys(table), ...promisedLevels(contract, described)],
     columns: allColumns,
     types: new Map(table.properties.flatMap(typeEntry)),
     required: new Set(table.properties.filter(isRequired).map(({ name }) => name)),
@@ -385,38 +386,5 @@ function operatorOf(rule: QualityRule): { condition: string; words: string } {
         condition: `value not between ${low} and ${high}`,
         words: `must not be between ${low} and ${high}, both included`,
       };
-  }
-}
-
-const UNITS: Readonly<Record<string, string>> = {
-  y: "year",
-  yr: "year",
-  d: "day",
-  day: "day",
-  days: "day",
-  h: "hour",
-  hour: "hour",
-  hours: "hour",
-  m: "minute",
-  minute: "minute",
-  minutes: "minute",
-};
-
-/** A late source is worth a warning; its rows are as good as they were. */
-function* freshnessRules(contract: Contract, table: ContractTable): Generator<DatasetRule> {
-  for (const { property, value, unit, element } of contract.slaProperties ?? []) {
-    if (property !== "latency" && property !== "freshness") continue;
-    const [owner, column] = (element ?? "").split(".");
-    const sqlUnit = UNITS[(unit ?? "d").toLowerCase()];
-    if (column === undefined || sqlUnit === undefined || (owner !== table.name && owner !== table.physicalName))
-      continue;
-    yield {
-      id: `${property}:${column}`,
-      severity: "warning",
-      expectation: `the newest ${column} must be at most ${String(value)} ${sqlUnit}s old`,
-      measure: (relation) =>
-        `select epoch(now() - max(${quoteName(column)})::TIMESTAMPTZ) / epoch(INTERVAL 1 ${sqlUnit}) as value from ${relation}`,
-      holds: `value <= ${Number(value)}`,
-    };
   }
 }
