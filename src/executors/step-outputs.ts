@@ -39,8 +39,9 @@ async function readSmallFile(path: string): Promise<string> {
     if (!stats.isFile()) throw outputsMalformed({ reason: "it is no file any more" });
     if (stats.size > LARGEST_BYTES)
       throw outputsMalformed({ reason: `it has ${stats.size} bytes, and at most ${LARGEST_BYTES} are allowed` });
-    const bytes = Buffer.alloc(LARGEST_BYTES);
-    const { bytesRead } = await file.read(bytes, 0, LARGEST_BYTES, 0);
+    if (stats.size === 0) return "";
+    const bytes = Buffer.alloc(stats.size);
+    const { bytesRead } = await file.read(bytes, 0, stats.size, 0);
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, bytesRead));
   } catch (error) {
     if (error instanceof TypeError) throw outputsMalformed({ reason: "it is not UTF-8" }, error);

@@ -8,7 +8,14 @@ const { level } = await isolation.report();
 describeExecutor("local, without isolation", (folder) =>
   createLocalExecutor({ workFolder: join(folder, "work"), isolation: createIsolation({ level: "none" }) }),
 );
-if (level === "sandbox")
+describeExecutor("local, its processes started by another one", (folder) =>
+  createLocalExecutor({
+    workFolder: join(folder, "work"),
+    isolation: createIsolation({ level: "none" }),
+    startedHere: 0,
+  }),
+);
+if (level === "sandbox") {
   describeExecutor(
     "local, in a sandbox",
     (folder) => createLocalExecutor({ workFolder: join(folder, "work"), isolation }),
@@ -16,3 +23,9 @@ if (level === "sandbox")
       isSandboxed: true,
     },
   );
+  describeExecutor(
+    "local, in a sandbox that another process starts",
+    (folder) => createLocalExecutor({ workFolder: join(folder, "work"), isolation, startedHere: 0 }),
+    { isSandboxed: true },
+  );
+}

@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf, newId } from "#base";
@@ -6,10 +5,12 @@ import type { Executor, ProcessHandle } from "#engine";
 import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec, Resources } from "#pipeline";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { createIsolation, type Isolation } from "../isolation/isolation.ts";
-import { enterSandbox, type Sandbox, SANDBOX_PIPES, SECRETS_INSIDE } from "../isolation/sandbox.ts";
-import { type SandboxStatus, signalBehind } from "../isolation/sandbox-status.ts";
+import { type Sandbox, SECRETS_INSIDE } from "../isolation/sandbox.ts";
+import { signalBehind } from "../isolation/sandbox-status.ts";
 import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.ts";
 import { LocalSupervisor } from "./local-supervisor.ts";
+import { createProcessServer, type RunningServer } from "./process-server.ts";
+import { type ProcessExit, type StartedProcess, startHere } from "./started-process.ts";
 import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
 import { placeSecretFiles, type SecretFiles, sweepSecretFiles } from "./secret-files.ts";
@@ -24,6 +25,8 @@ const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bi
  * the pipe.
  */
 const DRAIN_MS = 200;
+/** A short run does not pay for another process. */
+const STARTED_HERE = 3;
 
 export interface LocalExecutorOptions {
   /** As steps name it; default `local`. */
@@ -44,6 +47,11 @@ export interface LocalExecutorOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Default the system's bubblewrap. */
   readonly sandbox?: Sandbox;
+  /**
+   * So many processes are started by this one itself, before a small one beside it is made for that; default 3. With 0
+   * even the first waits for it.
+   */
+  readonly startedHere?: number;
   /** How processes are kept away; default the strongest that can be done with the `sandbox`. */
   readonly isolation?: Isolation;
 }
@@ -62,6 +70,13 @@ export interface LocalExecutorOptions {
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const mark = newId();
   const supervisor = new LocalSupervisor(mark);
+  const server = createProcessServer();
+  let startedHere = 0;
+  const { startedHere: most = STARTED_HERE } = options;
+  const chooseServer: Starting["chooseServer"] = async () => {
+    if (startedHere++ < most) return undefined;
+    return most === 0 ? server.opened() : server.ready();
+  };
   const isolation = options.isolation ?? createIsolation({ sandbox: options.sandbox });
   const handles = new Map<string, Promise<ProcessHandle>>();
   const pool = createResourcePool(options.share);
@@ -75,18 +90,24 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     submit(spec, log) {
       const known = handles.get(spec.attemptId);
       if (known !== undefined) return known;
-      const started = startInTurn(spec, { ...options, isolation, mark, supervisor, log }, pool);
+      const started = startInTurn(spec, { ...options, isolation, mark, supervisor, chooseServer, log }, pool);
       handles.set(spec.attemptId, started);
       const forget = (): boolean => handles.delete(spec.attemptId);
       // Kept while it runs, and a while longer for a repeat that comes late.
-      started.then((handle) => handle.ended.then(() => setTimeout(forget, 60_000).unref()), forget);
+      started.then((handle) => afterEnd(handle, () => setTimeout(forget, 60_000).unref()), forget);
       return started;
     },
     reap: ({ id }) => killMarkedProcesses("ESTEIRA_ATTEMPT_ID", id),
   };
 }
 
-interface Starting extends LocalExecutorOptions {
+/** Whatever its end is: who waits for it hears that it was lost. */
+function afterEnd({ ended }: ProcessHandle, then: () => unknown): void {
+  void ended.then(then, then);
+}
+
+interface Starting extends Omit<LocalExecutorOptions, "startedHere"> {
+  readonly chooseServer: () => Promise<RunningServer | undefined>;
   readonly isolation: Isolation;
   readonly mark: string;
   readonly supervisor: LocalSupervisor;
@@ -100,7 +121,7 @@ async function startInTurn(spec: ProcessSpec, starting: Starting, pool: Resource
   try {
     const environment = { ...share.environment, ...spec.environment };
     const handle = await start({ ...spec, environment }, starting);
-    void handle.ended.finally(() => share.release());
+    afterEnd(handle, () => share.release());
     return handle;
   } catch (error) {
     share.release();
@@ -113,7 +134,7 @@ async function start(spec: ProcessSpec, starting: Starting): Promise<ProcessHand
   const secrets = placeSecretFiles(spec.secretFiles);
   try {
     const handle = await startWith(spec, starting, secrets);
-    void handle.ended.finally(() => secrets.remove());
+    afterEnd(handle, () => secrets.remove());
     return handle;
   } catch (error) {
     secrets.remove();
@@ -137,40 +158,29 @@ async function startWith(
   const [program, ...args] = isSandboxed ? sandboxed(plain, spec, { ...starting, secrets: secrets?.folder }) : plain;
   starting.supervisor.begin();
   const startedAt = performance.now();
-  const child = spawn(program, args, {
-    cwd: spec.workingFolder,
-    env: { ...own, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
-    stdio: ["pipe", "pipe", "pipe", ...(isSandboxed ? SANDBOX_PIPES : [])],
-    detached: true,
+  // What stays, as a model that is asked, is this process's own: it does not end with another.
+  const server = spec.onOutput === undefined ? await starting.chooseServer() : undefined;
+  const started = await (server?.start ?? startHere)({
+    program,
+    args,
+    folder: spec.workingFolder,
+    environment: { ...own, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
+    isSandboxed,
+    command: plain[0],
   });
-  const group = child.pid;
-  if (group === undefined) return failToStart(child, plain[0]);
-  starting.supervisor.watch(group);
+  starting.supervisor.watch(started.group);
   const output = spec.onOutput ?? starting.log;
-  readOutputs(child, { command: plain[0], secrets: spec.secrets ?? [], output });
-  const status = isSandboxed ? enterSandbox(child) : undefined;
-  const handle = superviseProcess(spec, { child, group, startedAt, level, status, supervisor: starting.supervisor });
+  for (const stream of ["stdout", "stderr"] as const)
+    readOutput(started[stream], { secrets: spec.secrets ?? [], take: (text) => output(stream, text) });
+  const handle = superviseProcess(spec, { started, startedAt, level, supervisor: starting.supervisor });
+  const { status } = started;
   if (status !== undefined) {
-    void handle.ended.then(({ endedBy, signal }) => {
-      if (!status.hasRun() && endedBy === "itself" && signal === undefined) output("stderr", NOT_STARTED);
-    });
+    const sayNotStarted = ({ endedBy, signal }: ProcessResult): void => {
+      if (!status.hasRun() && endedBy === "itself" && signal === undefined) void output("stderr", NOT_STARTED);
+    };
+    void handle.ended.then(sayNotStarted, () => undefined);
   }
   return handle;
-}
-
-function readOutputs(
-  { stdin, stdout, stderr }: ChildProcess,
-  of: { readonly command: string; readonly secrets: readonly string[]; readonly output: Starting["log"] },
-): void {
-  if (stdin === null || stdout === null || stderr === null)
-    throw startFailed({ command: of.command, reason: "it has no pipes" });
-  for (const [stream, source] of [
-    ["stdout", stdout],
-    ["stderr", stderr],
-  ] as const) {
-    readOutput(source, { secrets: of.secrets, take: (text) => of.output(stream, text) });
-  }
-  stdin.on("error", () => {});
 }
 
 /** The number of open files is of one process, and is inherited. */
@@ -220,15 +230,14 @@ const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0
 function superviseProcess(
   spec: ProcessSpec,
   running: {
-    readonly child: ChildProcess;
-    readonly group: number;
+    readonly started: StartedProcess;
     readonly startedAt: number;
     readonly level: IsolationLevel;
-    readonly status: SandboxStatus | undefined;
     readonly supervisor: LocalSupervisor;
   },
 ): ProcessHandle {
-  const { child, group, startedAt, level, status, supervisor } = running;
+  const { started, startedAt, level, supervisor } = running;
+  const { group, status } = started;
   const grace = spec.gracePeriodMs ?? DEFAULT_GRACE_MS;
   let endedBy: ProcessResult["endedBy"] = "itself";
   let ending: Promise<void> | undefined;
@@ -255,12 +264,15 @@ function superviseProcess(
   });
   const timer = spec.timeoutMs === undefined ? undefined : setTimeout(() => void end("timeout"), spec.timeoutMs);
 
-  const ended = waitForChild(child, group, grace).then(async ({ code, signal }): Promise<ProcessResult> => {
-    await ending;
+  const release = (): void => {
     over = true;
     clearTimeout(timer);
     unwatch();
     supervisor.release(group);
+  };
+  const ended = waitForEnd(spec, started, grace).then(async ({ code, signal }): Promise<ProcessResult> => {
+    await ending;
+    release();
     const endedWell = code === 0 && signal === null && endedBy === "itself";
     const outputs =
       endedWell && spec.outputFile !== undefined
@@ -280,39 +292,34 @@ function superviseProcess(
       ...(exceeded === undefined ? {} : { exceeded }),
     };
   });
+  ended.catch(release);
   return {
     reference: { executor: "local", id: spec.attemptId, startedAtMs: Date.now() },
     ended,
     cancel: async () => {
       await end("cancel");
-      await ended;
+      await ended.catch(() => undefined);
     },
-    write: (text) => void child.stdin?.write(text),
+    write: (text) => started.write(text),
   };
 }
 
 /** The end of the first process, of everything it left in its group, and of the output. */
-async function waitForChild(
-  child: ChildProcess,
-  group: number,
-  grace: number,
-): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const exit = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
-    child.once("exit", (code, signal) => resolve({ code, signal })),
-  );
+async function waitForEnd(spec: ProcessSpec, started: StartedProcess, grace: number): Promise<ProcessExit> {
+  const { group } = started;
+  const exit = await started.exit.catch(async (error: unknown) => {
+    // Its group was killed with what had started it; a grandchild in a session of its own was not.
+    await endGroup(group, 0);
+    await killMarkedProcesses("ESTEIRA_ATTEMPT_ID", spec.attemptId);
+    started.destroy();
+    throw error;
+  });
   if (isGroupAlive(group) && !(await waitForGroupEnd(group, 20))) await endGroup(group, grace);
   let timer: NodeJS.Timeout | undefined;
-  await Promise.race([closed, new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))]);
+  await Promise.race([started.closed, new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))]);
   clearTimeout(timer);
-  for (const stream of child.stdio) stream?.destroy();
+  started.destroy();
   return exit;
-}
-
-function failToStart(child: ChildProcess, command: string): Promise<never> {
-  return new Promise((_, reject) =>
-    child.once("error", (error) => reject(startFailed({ command, reason: messageOf(error) }, error))),
-  );
 }
 
 function buildEnvironment(spec: ProcessSpec, starting: Starting): Record<string, string> {

@@ -9,17 +9,27 @@ export interface SandboxStatus {
   hasRun(): boolean;
 }
 
-/** Reads JSON documents, one a line, as `--json-status-fd` gives them. */
-export function readSandboxStatus(source: Readable): SandboxStatus {
+/** Takes JSON documents, one a line, as `--json-status-fd` gives them. */
+export function createSandboxStatus(): SandboxStatus & { readonly take: (text: string) => void } {
   let text = "";
-  source.setEncoding("utf8");
-  source.on("data", (chunk: string) => (text += chunk));
-  source.on("error", () => {});
   const find = (key: string): number | undefined => {
     const found = new RegExp(`"${key}": (\\d+)`).exec(text)?.[1];
     return found === undefined ? undefined : Number(found);
   };
-  return { leader: () => find("child-pid"), hasRun: () => find("exit-code") !== undefined };
+  return {
+    take: (piece) => (text += piece),
+    leader: () => find("child-pid"),
+    hasRun: () => find("exit-code") !== undefined,
+  };
+}
+
+/** Reads them from a pipe. */
+export function readSandboxStatus(source: Readable): SandboxStatus {
+  const status = createSandboxStatus();
+  source.setEncoding("utf8");
+  source.on("data", (piece: string) => status.take(piece));
+  source.on("error", () => {});
+  return status;
 }
 
 const FATAL = /^SIG(KILL|SEGV|ABRT|BUS|FPE|ILL|TERM|SYS|XCPU|XFSZ|INT|HUP|QUIT|TRAP|PIPE)$/;

@@ -1,0 +1,271 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server, Socket } from "node:net";
+import { constants as system, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { placeLost } from "#engine";
+import { startFailed } from "../errors.ts";
+import { pythonPackageFolder } from "../step-context.ts";
+import { createSandboxStatus } from "../isolation/sandbox-status.ts";
+import { signalGroup } from "./process-tree.ts";
+import type { ProcessExit, ProcessStart, StartedProcess } from "./started-process.ts";
+
+const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
+/** One that does not answer by then is not waited for, now or later. */
+const READY_MS = 20_000;
+const ID_BYTES = 12;
+/** An id in hexadecimal, and the number of the stream. */
+const GREETING_LENGTH = 2 * ID_BYTES + 1;
+/** The address of a socket has at most 108 bytes. */
+const LONGEST_FOLDER = 80;
+const SIGNALS = Object.keys(system.signals).filter((name): name is NodeJS.Signals => name in system.signals);
+
+/** Starts processes from a small process beside the engine. */
+export interface ProcessServer {
+  /** Undefined while it cannot: it is being started, or this machine has nothing to run it with. */
+  ready(): RunningServer | undefined;
+  /** As `ready`, once it was tried. */
+  opened(): Promise<RunningServer | undefined>;
+}
+
+export interface RunningServer {
+  /** @throws EXECUTORS_START_FAILED */
+  start(process: ProcessStart): Promise<StartedProcess>;
+}
+
+/** A process that the server was asked for: known until it was given to who asked, and has ended. */
+interface Asked {
+  readonly start: ProcessStart;
+  readonly status: ReturnType<typeof createSandboxStatus> | undefined;
+  readonly streams: Map<number, Socket>;
+  readonly given: PromiseWithResolvers<StartedProcess>;
+  readonly exit: PromiseWithResolvers<ProcessExit>;
+  group: number | undefined;
+  isGiven: boolean;
+  isOver: boolean;
+}
+
+/**
+ * Node starts a process by copying itself, which takes the longer the more memory it has: 1 ms at 55 MB, 10 ms at 460
+ * MB, and nobody is answered meanwhile. A small process in Python does it without a copy, whatever the engine holds.
+ *
+ * States: new → starting → ready → lost (somebody killed it) → starting …; or unable: no Python, or it does not answer.
+ * Invariant: what it started ends with it. It kills everything when the engine is gone, and so does the engine's
+ * watcher; when it is gone itself, its processes are killed, and their places count as lost.
+ */
+export function createProcessServer(): ProcessServer {
+  const python = process.platform === "linux" ? findProgram("python3", SEARCHED) : undefined;
+  let running: RunningServer | undefined;
+  let opening: Promise<void> | undefined;
+
+  const open = async (program: string): Promise<void> => {
+    running = await openServer(program, () => {
+      running = undefined;
+      // Another one takes its place; one that never was ready is not tried again.
+      opening = undefined;
+    }).catch(() => undefined);
+  };
+  const begin = (): Promise<void> => (opening ??= python === undefined ? Promise.resolve() : open(python));
+  return {
+    ready() {
+      void begin();
+      return running;
+    },
+    async opened() {
+      // Who waits for it does not end meanwhile.
+      const waiting = setInterval(() => undefined, READY_MS);
+      await begin();
+      clearInterval(waiting);
+      return running;
+    },
+  };
+}
+
+async function openServer(python: string, onEnd: () => void): Promise<RunningServer> {
+  const folder = mkdtempSync(join(tmpdir().length > LONGEST_FOLDER ? "/tmp" : tmpdir(), "esteira-run-"));
+  const address = join(folder, "socket");
+  const asked = new Map<string, Asked>();
+  const server = await listen(address, (id, stream, socket) => {
+    const of = asked.get(id);
+    if (of === undefined || of.streams.has(stream)) return void socket.destroy();
+    of.streams.set(stream, socket);
+    giveWhole(of);
+    if (of.isGiven && of.isOver) forget(id);
+  });
+  const child = spawn(python, ["-I", "-S", join(pythonPackageFolder, "esteira", "_processes.py"), address], {
+    stdio: ["pipe", "pipe", "ignore"],
+    detached: true,
+    // It holds no folder of the project.
+    cwd: "/",
+    env: { PATH: SEARCHED },
+  });
+  child.stdin.on("error", () => {});
+  const forget = (id: string): void => {
+    asked.delete(id);
+    if (asked.size === 0) keepOpen(child.stdout, false);
+  };
+  let wasReady = false;
+  const ready = hear(child, (line) => take(line, asked, forget));
+  child.once("close", () => {
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+    for (const one of asked.values()) lose(one);
+    asked.clear();
+    if (wasReady) onEnd();
+  });
+  // Nothing of it keeps the engine from ending; what it runs does.
+  child.unref();
+  server.unref();
+  keepOpen(child.stdin, false);
+  keepOpen(child.stdout, false);
+  const timer = setTimeout(() => child.kill("SIGKILL"), READY_MS).unref();
+  try {
+    await ready;
+    wasReady = true;
+  } finally {
+    clearTimeout(timer);
+  }
+  return { start: (start) => ask(child, asked, start) };
+}
+
+function keepOpen(stream: unknown, isKept: boolean): void {
+  if (!(stream instanceof Socket)) return;
+  if (isKept) stream.ref();
+  else stream.unref();
+}
+
+function ask(child: ChildProcess, asked: Map<string, Asked>, start: ProcessStart): Promise<StartedProcess> {
+  const id = randomBytes(ID_BYTES).toString("hex");
+  const of: Asked = {
+    start,
+    status: start.isSandboxed ? createSandboxStatus() : undefined,
+    streams: new Map(),
+    given: Promise.withResolvers(),
+    exit: Promise.withResolvers(),
+    group: undefined,
+    isGiven: false,
+    isOver: false,
+  };
+  // It is looked at by whoever got the process.
+  of.exit.promise.catch(() => {});
+  if (asked.size === 0) keepOpen(child.stdout, true);
+  asked.set(id, of);
+  const { program, args, environment: env, folder, isSandboxed: status } = start;
+  const command = program.includes("/") ? program : (findProgram(program, env["PATH"] ?? "") ?? program);
+  child.stdin?.write(`${JSON.stringify({ id, command, args: [program, ...args], env, folder, status })}\n`);
+  return of.given.promise;
+}
+
+/** Reads what the server says; resolves when it is ready. */
+function hear(child: ChildProcess, onLine: (line: string) => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let rest = "";
+  child.stdout?.setEncoding("utf8");
+  child.stdout?.on("data", (piece: string) => {
+    const lines = (rest + piece).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line === "ready") resolve();
+      else onLine(line);
+    }
+  });
+  child.once("error", reject);
+  child.once("close", () => reject(new Error("it ended")));
+  return promise;
+}
+
+/** A line: the id, a letter, and what it tells. */
+function take(line: string, asked: ReadonlyMap<string, Asked>, forget: (id: string) => void): void {
+  const id = line.slice(0, 2 * ID_BYTES);
+  const what = line.charAt(2 * ID_BYTES + 1);
+  const said = line.slice(2 * ID_BYTES + 3);
+  const of = asked.get(id);
+  if (of === undefined) return;
+  if (what === "s") return of.status?.take(`${said}\n`);
+  if (what === "p") {
+    of.group = Number(said);
+    return giveWhole(of);
+  }
+  if (what === "e") {
+    forget(id);
+    for (const socket of of.streams.values()) socket.destroy();
+    const { command, program } = of.start;
+    return of.given.reject(startFailed({ command, reason: `spawn ${program} ${said}` }));
+  }
+  of.isOver = true;
+  of.exit.resolve(what === "x" ? { code: Number(said), signal: null } : { code: null, signal: signalOf(Number(said)) });
+  if (of.isGiven) forget(id);
+}
+
+/** Once it runs and its connections are here. */
+function giveWhole(of: Asked): void {
+  const [output, errors] = [of.streams.get(1), of.streams.get(2)];
+  if (of.group === undefined || output === undefined || errors === undefined) return;
+  of.isGiven = true;
+  of.given.resolve({
+    group: of.group,
+    stdout: output,
+    stderr: errors,
+    status: of.status,
+    exit: of.exit.promise,
+    closed: Promise.all([output, errors].map(closing)).then(() => undefined),
+    write: (text) => void output.write(text),
+    destroy: () => {
+      output.destroy();
+      errors.destroy();
+    },
+  });
+}
+
+async function closing(socket: Socket): Promise<void> {
+  if (!socket.closed) await once(socket, "close").catch(() => undefined);
+}
+
+/** Nobody can say any more how it ends: it is ended. */
+function lose(of: Asked): void {
+  const error = placeLost({ executor: "local", reason: "the process that had started it was killed" });
+  if (of.group !== undefined) signalGroup(of.group, "SIGKILL");
+  of.given.reject(error);
+  of.exit.reject(error);
+}
+
+function listen(address: string, onStream: (id: string, stream: number, socket: Socket) => void): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    const greet = (): void => {
+      const greeting: Buffer | null = socket.read(GREETING_LENGTH);
+      if (greeting === null) {
+        if (socket.readableEnded) socket.destroy();
+        return;
+      }
+      socket.off("readable", greet);
+      const text = greeting.toString("latin1");
+      onStream(text.slice(0, 2 * ID_BYTES), Number(text.slice(2 * ID_BYTES)), socket);
+    };
+    socket.on("readable", greet);
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address, () => resolve(server));
+  });
+}
+
+function signalOf(number: number): NodeJS.Signals | null {
+  return SIGNALS.find((name) => system.signals[name] === number) ?? null;
+}
+
+function findProgram(name: string, path: string): string | undefined {
+  return path
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
