@@ -1,7 +1,7 @@
 import { type Clock, isEsteiraError, type Log, messageOf } from "#base";
 import type { MetadataStore } from "#metadata-store";
 import { type Alert, type MonitorScore, type MonitorWindow, saveWindow } from "#metadata-store/monitoring";
-import { type EndpointKey, listPredictionTotals } from "#metadata-store/serving";
+import { type EndpointKey, listPredictionTotals, type PredictionTotal } from "#metadata-store/serving";
 import type { Predictions } from "#predictions";
 import type { DatasetReader } from "#models";
 import {
@@ -9,12 +9,17 @@ import {
   countChanged,
   countRange,
   findChangedHours,
+  hoursBetween,
+  lookAgain,
   remember,
+  REFRESH_MS,
+  takeRowLook,
   type WatchMemory,
 } from "./changed-windows.ts";
 import type { DriftMethod } from "./drift-method.ts";
 import { explainWindow } from "./explain-window.ts";
 import { judgeWindow } from "./judge.ts";
+import { countRowWindows } from "./row-windows.ts";
 import { isSameSeries, judge } from "./judge-window.ts";
 import { type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import { referenceMissing } from "./errors.ts";
@@ -22,7 +27,7 @@ import type { Reference, References } from "./reference.ts";
 import { parseValueExpression } from "./value-expression.ts";
 import { readWindow, type WindowRows } from "./window-rows.ts";
 import { computeScores } from "./window-scores.ts";
-import { windowMs } from "./window-time.ts";
+import { windowShape } from "./window-time.ts";
 
 /** What to evaluate. */
 export interface EvaluationRequest extends EndpointKey {
@@ -61,9 +66,6 @@ export interface EvaluationOptions {
 
 /** A window without traffic for this long, whose end lies behind, gets no more predictions. */
 const QUIET_MS = 3_600_000;
-/** A window is computed again at most this often, unless someone asks. */
-const REFRESH_MS = 60_000;
-
 /** An open window is computed again only when that took less than this share of the time since it was computed last. */
 const LARGEST_SHARE = 0.02;
 
@@ -85,10 +87,10 @@ export async function evaluateEndpoint(
   if (totals.length === 0) return { windows: 0, opened: [], closed: 0 };
   const sets = await readMonitorSets(store, request);
   const hours = memory === undefined ? undefined : await findChangedHours(store, key, { totals, sets, memory });
-  if (memory !== undefined && hours === undefined) memory.waiting = new Map();
+  if (memory !== undefined && hours === undefined) [memory.waiting, memory.rows] = [new Map(), new Map()];
   const lastMs = totals.reduce((latest, total) => Math.max(latest, total.lastAtMs), request.untilMs ?? 0);
   const looked: Looked = { reports: [], failures: [] };
-  for (const set of sets) await lookAtSet({ set, hours, memory, lastMs, request }, options, looked);
+  for (const set of sets) await lookAtSet({ set, totals, hours, memory, lastMs, request }, options, looked);
   if (memory !== undefined) remember(memory, totals, sets);
   const { reports, failures } = looked;
   if (failures.length > 0) throw failures[0];
@@ -106,6 +108,7 @@ interface Looked {
 
 interface Look {
   readonly set: MonitorSet;
+  readonly totals: readonly PredictionTotal[];
   /** Hours that changed since the last look; undefined: all windows of the request are looked at. */
   readonly hours: readonly number[] | undefined;
   readonly memory: WatchMemory | undefined;
@@ -113,21 +116,14 @@ interface Look {
   readonly request: EvaluationRequest;
 }
 
-async function lookAtSet(
-  { set, hours, memory, lastMs, request }: Look,
-  options: EvaluationOptions,
-  looked: Looked,
-): Promise<void> {
-  const { store, clock } = options;
+async function lookAtSet(look: Look, options: EvaluationOptions, looked: Looked): Promise<void> {
+  const { set, memory, lastMs, request } = look;
+  const { clock } = options;
   const key = keyOf(request);
-  const size = set.window;
-  const windows =
-    memory === undefined || hours === undefined
-      ? await countRange(store, key, { size, fromMs: request.fromMs, toMs: request.toMs })
-      : countChanged(store, key, { size, hours, memory, nowMs: clock.now() });
-  const waiting = memory?.waiting.get(size) ?? new Map<number, number>();
-  memory?.waiting.set(size, waiting);
-  for await (const window of windows) {
+  const waiting = memory?.waiting.get(set.window) ?? new Map<number, number>();
+  memory?.waiting.set(set.window, waiting);
+  for await (const window of await windowsOf(look, options)) {
+    const failures = looked.failures.length;
     const { report, againAtMs } = await evaluateWindow(
       { set, window, lastMs, immediate: request.immediate === true },
       key,
@@ -138,9 +134,40 @@ async function lookAtSet(
       return { report: undefined, againAtMs: clock.now() + REFRESH_MS };
     });
     if (report !== undefined) looked.reports.push(report);
-    if (againAtMs === undefined) waiting.delete(window.startMs);
+    if (window.isWhole !== undefined) {
+      const hasFailed = looked.failures.length > failures;
+      const hours = hasFailed ? memory?.rows.get(set.window)?.taken : hoursBetween(window.startMs, window.endMs);
+      if (againAtMs !== undefined) lookAgain(memory, set.window, { hours, atMs: againAtMs });
+      // The next ones follow from where this one is stored to end.
+      if (hasFailed) return;
+    } else if (againAtMs === undefined) waiting.delete(window.startMs);
     else waiting.set(window.startMs, againAtMs);
   }
+}
+
+/** Windows of a set that may have changed. */
+async function windowsOf(
+  { set, totals, hours, memory, request }: Look,
+  { store, clock, predictions }: EvaluationOptions,
+): Promise<readonly CountedWindow[] | AsyncGenerator<CountedWindow>> {
+  const key = keyOf(request);
+  const size = set.window;
+  const shape = windowShape(size);
+  const { fromMs, toMs } = request;
+  if (shape.kind === "time")
+    return memory === undefined || hours === undefined
+      ? countRange(store, key, { size, shape, fromMs, toMs })
+      : countChanged(store, key, { size, shape, hours, memory, nowMs: clock.now() });
+  if (memory === undefined) {
+    // Reads the log: after labels came, the next tick does it.
+    if (request.immediate !== true) return [];
+    const hours = hoursBetween(fromMs ?? -Infinity, toMs ?? Infinity);
+    return countRowWindows({ store, predictions }, key, { size, shape, totals, hours });
+  }
+  const changed = takeRowLook({ memory, size, hours, nowMs: clock.now() });
+  return changed === "none"
+    ? []
+    : countRowWindows({ store, predictions }, key, { size, shape, totals, hours: changed });
 }
 
 interface Candidate {
@@ -162,27 +189,18 @@ interface Evaluated {
 }
 
 async function evaluateWindow(
-  { set, window: { startMs, counts, known }, lastMs, immediate }: Candidate,
+  { set, window: counted, lastMs, immediate }: Candidate,
   key: EndpointKey,
   options: EvaluationOptions,
 ): Promise<Evaluated> {
   const { store, clock } = options;
-  const endMs = startMs + windowMs(set.window);
+  const { startMs, endMs, counts, known } = counted;
   const sum = (name: "predictions" | "labelled" | "corrections"): number =>
     counts.reduce((total, count) => total + count[name], 0);
   const [predictions, labelled, corrections] = [sum("predictions"), sum("labelled"), sum("corrections")];
   if (predictions === 0) return { report: undefined, againAtMs: undefined };
   const nowMs = clock.now();
-  const closed = isClosed({ counts, known, endMs, lastMs, nowMs });
-  const unchanged =
-    known?.predictions === predictions &&
-    known.labelled === labelled &&
-    known.corrections === corrections &&
-    known.closed === closed;
-  if (unchanged) return { report: undefined, againAtMs: closed ? undefined : nowMs };
-  const fresh = known !== undefined && known.closed === closed && nowMs - known.evaluatedAtMs < REFRESH_MS;
-  if (fresh && !immediate) return { report: undefined, againAtMs: known.evaluatedAtMs + REFRESH_MS };
-  const main = counts.reduce((largest, count) => (count.predictions > largest.predictions ? count : largest));
+  const closed = counted.isWhole ?? isClosed({ counts, known, endMs, lastMs, nowMs });
   const facts = {
     size: set.window,
     startMs,
@@ -194,6 +212,9 @@ async function evaluateWindow(
     closed,
     evaluatedAtMs: nowMs,
   };
+  const settled = settle(facts, { counted, immediate });
+  if (settled !== undefined) return { report: undefined, againAtMs: settled.againAtMs };
+  const main = counts.reduce((largest, count) => (count.predictions > largest.predictions ? count : largest));
   const { scores, referenceVersionId, compared } = await scoreWindow(
     set,
     { fromMs: startMs, toMs: endMs, modelVersionId: main.modelVersionId },
@@ -215,6 +236,24 @@ async function evaluateWindow(
   return { report, againAtMs: closed ? undefined : nowMs + (clock.now() - nowMs) / LARGEST_SHARE };
 }
 
+/** Says that a window is not computed now, and when it is looked at again; undefined: it is. */
+function settle(
+  now: Pick<MonitorWindow, "size" | "predictions" | "labelled" | "corrections" | "closed" | "evaluatedAtMs">,
+  { counted: { known, isWhole }, immediate }: { readonly counted: CountedWindow; readonly immediate: boolean },
+): Pick<Evaluated, "againAtMs"> | undefined {
+  const { closed, evaluatedAtMs: nowMs } = now;
+  // Of those that overlap many are open at once.
+  if (!closed && isOverlapping(now.size)) return { againAtMs: nowMs + REFRESH_MS };
+  const unchanged =
+    known?.predictions === now.predictions &&
+    known.labelled === now.labelled &&
+    known.corrections === now.corrections &&
+    known.closed === closed;
+  if (unchanged) return { againAtMs: closed || isWhole !== undefined ? undefined : nowMs };
+  const fresh = known !== undefined && known.closed === closed && nowMs - known.evaluatedAtMs < REFRESH_MS;
+  return fresh && !immediate ? { againAtMs: known.evaluatedAtMs + REFRESH_MS } : undefined;
+}
+
 function isClosed({
   counts,
   known,
@@ -229,6 +268,11 @@ function isClosed({
   const lastReceivedMs = counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
   // Once closed, it stays so: whoever closed it may have known more.
   return known?.closed === true || lastMs >= endMs || (nowMs >= endMs && nowMs - lastReceivedMs > QUIET_MS);
+}
+
+function isOverlapping(size: string): boolean {
+  const shape = windowShape(size);
+  return shape.kind === "time" && shape.everyMs < shape.lengthMs;
 }
 
 /** A model without training data in its record is still counted, but has nothing to be compared with. */

@@ -4,15 +4,18 @@ import type { MetadataStore } from "#metadata-store";
 import { isAlertKnown, listWindows, type MonitorWindow } from "#metadata-store/monitoring";
 import type { EndpointKey } from "#metadata-store/serving";
 import type { DatasetReader } from "#models";
+import type { Predictions } from "#predictions";
 import { beganAt } from "./began-at.ts";
-import { countRange } from "./changed-windows.ts";
+import { countStart } from "./changed-windows.ts";
 import { adviseOn, explainColumns, type ExplainedWindow, explainSegments } from "./explain-breach.ts";
 import { formatExplanation } from "./explanation.ts";
 import { isSameSeries, nameOfBreach } from "./judge-window.ts";
 import { type Judgement, judgeWindow } from "./judge.ts";
 import type { Monitor, MonitorSet } from "./monitor-set.ts";
+import { lastReceived } from "./row-windows.ts";
 import { findUpstreamChanges } from "./upstream-changes.ts";
 import { segmentDrift } from "./window-scores.ts";
+import { windowShape } from "./window-time.ts";
 
 /** Windows that are looked back through for the last good one. */
 const LOOKED_BACK = 30;
@@ -28,6 +31,7 @@ interface Explaining extends ExplainedWindow {
 
 interface Sources {
   readonly store: MetadataStore;
+  readonly predictions: Pick<Predictions, "scan">;
   readonly datasets: DatasetReader;
   readonly log: Log;
 }
@@ -177,7 +181,9 @@ async function changesBetween(
   sources: Sources,
 ): Promise<readonly AlertCause[]> {
   const receivedIn = async (one: MonitorWindow): Promise<number | undefined> => {
-    const [found] = await countRange(sources.store, key, { size: set.window, fromMs: one.startMs, toMs: one.startMs });
+    const [size, shape] = [set.window, windowShape(set.window)];
+    if (shape.kind === "rows") return lastReceived(sources, key, one);
+    const found = await countStart(sources.store, key, { size, shape, startMs: one.startMs });
     return found?.counts.reduce((latest, count) => Math.max(latest, count.receivedAtMs), 0);
   };
   return findUpstreamChanges(

@@ -12,13 +12,13 @@ import {
   type ValueRule,
 } from "./watch-rules.ts";
 import { objectiveRule, type ObjectiveRule } from "./objective-rule.ts";
+import { readWindowSize, WINDOW_PATTERN } from "./window-time.ts";
 import { DRIFT_METHODS, type DriftMethod, isPValue } from "./drift-method.ts";
 
 const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
 
-/** Sizes of the windows in which an endpoint is watched. Weeks begin on Monday, days at midnight, UTC. */
-export const WINDOW_SIZES = ["hour", "day", "week"] as const;
-export type WindowSize = (typeof WINDOW_SIZES)[number];
+/** How the windows in which an endpoint is watched are cut, as it is written: `week`, `5000 rows`, `7 days every 1 day`. */
+export type WindowSize = string;
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected letters, digits, _ and -, beginning with a letter");
 const share = z.number().min(0).max(1);
@@ -136,47 +136,83 @@ const multivariate = z.strictObject({ ...common, multivariate: multivariateRule 
 const value = z.strictObject({ ...common, value: valueRule });
 const objective = z.strictObject({ ...common, objective: objectiveRule });
 
+const windowSize = z
+  .string()
+  .regex(WINDOW_PATTERN, {
+    error: ({ input }) =>
+      `${JSON.stringify(input)} is no window; expected hour, day, week, or as 6 hours, 5000 rows, 7 days every 1 day, 5000 rows every 1000 rows`,
+    abort: true,
+  })
+  .superRefine((size, context) => {
+    const shape = readWindowSize(size);
+    if ("problem" in shape) context.addIssue({ code: "custom", message: shape.problem });
+  })
+  .describe(
+    "Rows that are judged together: those of an `hour`, a `day`, a `week` from Monday (UTC) or as `6 hours`; `5000 rows` in the order of their event times; with `every` windows overlap, as `7 days every 1 day`.",
+  );
+
 /** Schema of `monitors/*.yaml`; the JSON Schema for editors is made from it. */
-export const monitorFileSchema: z.ZodType<MonitorFile> = z.strictObject({
-  endpoint: name.describe("The endpoint that is watched."),
-  environment: name.default("production"),
-  window: z.enum(WINDOW_SIZES).default("week"),
-  reference: z
-    .enum(["training", "test"])
-    .default("training")
-    .describe(
-      "Rows of the model's training set that the inputs are compared with: those it learned from, or those held out.",
+export const monitorFileSchema: z.ZodType<MonitorFile> = z
+  .strictObject({
+    endpoint: name.describe("The endpoint that is watched."),
+    environment: name.default("production"),
+    window: windowSize.default("week"),
+    reference: z
+      .enum(["training", "test"])
+      .default("training")
+      .describe(
+        "Rows of the model's training set that the inputs are compared with: those it learned from, or those held out.",
+      ),
+    min_rows: z.int().min(1).default(200).describe("Windows and segments with fewer rows are not judged."),
+    segments: z
+      .array(z.string())
+      .max(10)
+      .default([])
+      .describe(
+        "Columns by whose values performance is computed too: inputs of the model, or others that the requests carry.",
+      ),
+    notify: z
+      .array(
+        z.union([
+          name.describe("Name of a route of `alerts.routes` in esteira.yaml."),
+          z.strictObject({
+            webhook: z.url({ protocol: /^https?$/ }).describe("Address that each opened alert is sent to."),
+            secret: z
+              .string()
+              .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret")
+              .optional()
+              .describe(
+                "Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed.",
+              ),
+          }),
+        ]),
+      )
+      .max(20)
+      .optional()
+      .describe("Who is told of alerts that open and close. Default: the routes of `alerts.default` in esteira.yaml."),
+    monitors: z.record(
+      name,
+      z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value, objective]),
     ),
-  min_rows: z.int().min(1).default(200).describe("Windows and segments with fewer rows are not judged."),
-  segments: z
-    .array(z.string())
-    .max(10)
-    .default([])
-    .describe(
-      "Columns by whose values performance is computed too: inputs of the model, or others that the requests carry.",
-    ),
-  notify: z
-    .array(
-      z.union([
-        name.describe("Name of a route of `alerts.routes` in esteira.yaml."),
-        z.strictObject({
-          webhook: z.url({ protocol: /^https?$/ }).describe("Address that each opened alert is sent to."),
-          secret: z
-            .string()
-            .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret")
-            .optional()
-            .describe("Name of the secret that signs it, set as ESTEIRA_SECRET_<NAME>. Without one it is not signed."),
-        }),
-      ]),
-    )
-    .max(20)
-    .optional()
-    .describe("Who is told of alerts that open and close. Default: the routes of `alerts.default` in esteira.yaml."),
-  monitors: z.record(
-    name,
-    z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value, objective]),
-  ),
-});
+  })
+  .superRefine(({ window, min_rows: minRows, monitors }, context) => {
+    const shape = readWindowSize(window);
+    if ("problem" in shape || shape.kind !== "rows") return;
+    if (minRows > shape.rows)
+      context.addIssue({
+        code: "custom",
+        path: ["min_rows"],
+        message: `no window of ${shape.rows} rows has min_rows, ${minRows}: make it at most ${shape.rows}`,
+      });
+    for (const [key, rule] of Object.entries(monitors))
+      for (const limit of ["rows_at_least", "rows_at_most"] as const)
+        if ("quality" in rule && rule.quality[limit] !== undefined)
+          context.addIssue({
+            code: "custom",
+            path: ["monitors", key, "quality", limit],
+            message: `a window of ${shape.rows} rows always has as many; watch rows in windows of time`,
+          });
+  });
 
 interface CommonRule {
   readonly description?: string | undefined;

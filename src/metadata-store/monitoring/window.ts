@@ -193,7 +193,7 @@ export async function countMonitorWindows(
 /** What tells whether a window has to be evaluated again. */
 export type WindowFacts = Pick<
   MonitorWindow,
-  "startMs" | "predictions" | "labelled" | "corrections" | "closed" | "evaluatedAtMs"
+  "startMs" | "endMs" | "predictions" | "labelled" | "corrections" | "closed" | "evaluatedAtMs"
 >;
 
 /** Windows without their scores: every one that starts in a time range, oldest first. */
@@ -203,7 +203,7 @@ export async function listWindowFacts(
 ): Promise<readonly WindowFacts[]> {
   let select = transaction
     .selectFrom("monitor_window")
-    .select(["start_ms", "predictions", "labelled", "corrections", "closed", "evaluated_at_ms"])
+    .select(["start_ms", "end_ms", "predictions", "labelled", "corrections", "closed", "evaluated_at_ms"])
     .where("project", "=", query.project)
     .where("environment", "=", query.environment)
     .where("endpoint", "=", query.endpoint)
@@ -213,6 +213,7 @@ export async function listWindowFacts(
   const rows = await select.orderBy("start_ms").execute();
   return rows.map((row) => ({
     startMs: row.start_ms,
+    endMs: row.end_ms,
     predictions: row.predictions,
     labelled: row.labelled,
     corrections: row.corrections,

@@ -74,6 +74,8 @@ export interface ScannedPrediction {
   readonly label: number | null;
   readonly label_text: string | null;
   readonly label_at_ms: number | null;
+  readonly received_at_ms: number;
+  readonly label_corrections: number;
 }
 
 /**
@@ -104,6 +106,8 @@ export async function scanPredictions(
       "label",
       "label_text",
       "label_at_ms",
+      "received_at_ms",
+      "label_corrections",
     ])
     .where("project", "=", scan.project)
     .where("environment", "=", scan.environment)

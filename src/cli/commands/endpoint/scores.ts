@@ -9,6 +9,11 @@ export const command: Command = {
   summary: "Show what monitoring computed of one window of an endpoint",
   options: {
     at: { type: "string", value: "TIME", help: "The window that holds this time; default: the newest." },
+    window: {
+      type: "string",
+      value: "WINDOW",
+      help: "Of the monitors with this `window`, as `5000 rows`; default: that of the endpoint's first monitor.",
+    },
     breached: { type: "boolean", help: "Only what is out of bounds." },
     ...commonOptions,
   },
@@ -30,9 +35,10 @@ export const command: Command = {
           reason: `${JSON.stringify(address)} is not of the form ENVIRONMENT/NAME`,
         });
       const at = parseTime(textOption(options, "at"));
+      const size = textOption(options, "window");
       const window = await call("getEndpointWindow", {
         params: { environment, name },
-        query: at === undefined ? {} : { at },
+        query: { ...(at === undefined ? {} : { at }), ...(size === undefined ? {} : { size }) },
       });
       if (options["json"] === true) return terminal.printJson(window);
       terminal.print(headOf(window));
