@@ -67,12 +67,26 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
+const COMPARED = { ab: "50%", max_errors: "2%", metric: "reward" };
+const DRAWN = { bandit: "thompson", max_errors: "2%", metric: "reward" };
+const COMPARISONS: Readonly<Record<string, Case>> = Object.fromEntries(
+  Object.entries({ "A/B": COMPARED, bandit: DRAWN }).flatMap(([name, strategy]): [string, Case][] => {
+    const facts = { strategy, requests: 10_000, look: 500, labelledAfter: 200, share: 0.3 };
+    return [
+      [`${name}: alike (30 % of the labels are 1)`, { ...facts, wrong: "promoted" }],
+      [`${name}: alike, taken back`, { ...facts, wrong: "aborted" }],
+      [`${name}: five points better`, { ...facts, candidate: { labelShare: 0.35 }, wrong: "aborted" }],
+      [`${name}: five points worse`, { ...facts, candidate: { labelShare: 0.25 }, wrong: "promoted" }],
+    ];
+  }),
+);
+
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`.padStart(8);
 process.stdout.write(
-  `${count} seeded trials each (those with labels a tenth); wrong is to be at most ${percent(FALSE_ABORT).trim()} for an abort by one check, ${percent(FALSE_PROMOTION).trim()} for a promotion\n\n` +
+  `${count} seeded trials each (of those with labels fewer); wrong is to be at most ${percent(FALSE_ABORT).trim()} for an abort by one check, ${percent(FALSE_PROMOTION).trim()} for a promotion\n\n` +
     `${"candidate".padEnd(50)} promoted  aborted     open    wrong  its requests: median, most; reasons\n`,
 );
-for (const [name, { wrong, share = 1, ...simulation }] of Object.entries(CASES)) {
+for (const [name, { wrong, share = 1, ...simulation }] of Object.entries({ ...CASES, ...COMPARISONS })) {
   const rates = simulateTrials(simulation, Math.max(10, Math.round(count * share)));
   const reasons = Object.entries(rates.reasons).map(([reason, found]) => `${reason} ${found}`);
   process.stdout.write(

@@ -87,6 +87,8 @@ export interface TrialArm {
   readonly p50Ms?: number | undefined;
   readonly p95Ms?: number | undefined;
   readonly p99Ms?: number | undefined;
+  /** What the strategy's metric came to, and of how many labelled rows. */
+  readonly metric?: { readonly name: string; readonly value: number; readonly rows: number } | undefined;
 }
 
 /** One thing that a candidate must show; the truth lies between `low` and `high`, however often one looks. */
@@ -112,9 +114,11 @@ export interface TrialEnd {
 
 /** A candidate's trial beside the stable version. */
 export interface EndpointTrial {
-  readonly kind: "canary" | "shadow";
+  readonly kind: "canary" | "shadow" | "ab" | "bandit";
   /** Share of the requests' units that the candidate answers, 0–100. */
   readonly percent?: number | undefined;
+  /** A header with which a request chooses its version: `stable` or `candidate`. */
+  readonly header?: string | undefined;
   /** All shares, where there are several. */
   readonly steps?: readonly number[] | undefined;
   readonly startedAtMs: number;
@@ -143,6 +147,9 @@ export interface EndpointTrial {
     | "not_approved"
     | "rules"
     | "by_hand"
+    | "better"
+    | "no_winner"
+    | "new_share"
     | "failure_share"
     | "replaced";
   /** The reason as a sentence. */

@@ -42,6 +42,10 @@ export interface ChainLink {
 
 export interface PredictionDetail extends PredictionSummary {
   readonly requestId?: string | undefined;
+  /** Which version of a trial answered: the stable one, its candidate, or a shadow nobody saw. */
+  readonly arm?: "stable" | "candidate" | "shadow" | undefined;
+  /** Chance with which a trial drew the version for this row, 0–1; absent where no chance decided. */
+  readonly propensity?: number | undefined;
   /** JSON values by feature. */
   readonly features: Readonly<Record<string, unknown>>;
   /** From the prediction back: model version, training data, …, captured files, commit. */

@@ -609,6 +609,7 @@ export const trialArmSchema: z.ZodType<TrialArm> = z.object({
   "p50Ms": z.number().optional().describe("Median, 95th and 99th percentile of its answers' duration, to about 5 percent."),
   "p95Ms": z.number().optional(),
   "p99Ms": z.number().optional(),
+  "metric": z.object({ "name": z.string(), "value": z.number(), "rows": z.number() }).optional().describe("What the strategy's metric came to, and of how many labelled rows."),
 }).describe("What one arm of a trial did.");
 
 export const trialCheckSchema: z.ZodType<TrialCheck> = z.object({
@@ -628,14 +629,15 @@ export const trialEndSchema: z.ZodType<TrialEnd> = z.object({
 }).describe("Body of `POST endpoints/:environment/:name/rollout/promote` and `…/abort`.");
 
 export const endpointTrialSchema: z.ZodType<EndpointTrial> = z.object({
-  "kind": z.enum(["canary", "shadow"]),
+  "kind": z.enum(["canary", "shadow", "ab", "bandit"]),
   "percent": z.number().optional().describe("Share of the requests' units that the candidate answers, 0–100."),
+  "header": z.string().optional().describe("A header with which a request chooses its version: `stable` or `candidate`."),
   "steps": z.array(z.number()).optional().describe("All shares, where there are several."),
   "startedAtMs": z.number(),
   "untilMs": z.number().describe("When its watch at this share is over."),
   "endedAtMs": z.number().optional(),
   "outcome": z.enum(["promoted", "aborted", "ended", "replaced"]).optional().describe("Undefined while it goes on."),
-  "reason": z.enum(["failures", "alert", "monitors", "latency", "outputs", "metric", "no_traffic", "no_verdict", "passed", "rehearsed", "watching", "next_share", "waiting_for_traffic", "waiting_for_labels", "waiting_for_evidence", "not_approved", "rules", "by_hand", "failure_share", "replaced"]).describe("Why it ended, or goes on."),
+  "reason": z.enum(["failures", "alert", "monitors", "latency", "outputs", "metric", "no_traffic", "no_verdict", "passed", "rehearsed", "watching", "next_share", "waiting_for_traffic", "waiting_for_labels", "waiting_for_evidence", "not_approved", "rules", "by_hand", "better", "no_winner", "new_share", "failure_share", "replaced"]).describe("Why it ended, or goes on."),
   "explanation": z.string().describe("The reason as a sentence."),
   "minRequests": z.number(),
   "arms": z.array(trialArmSchema),
@@ -1347,6 +1349,8 @@ export const predictionDetailSchema: z.ZodType<PredictionDetail> = z.object({
   "label": z.union([z.number(), z.string()]).optional(),
   "labelAtMs": z.number().optional(),
   "requestId": z.string().optional(),
+  "arm": z.enum(["stable", "candidate", "shadow"]).optional().describe("Which version of a trial answered: the stable one, its candidate, or a shadow nobody saw."),
+  "propensity": z.number().optional().describe("Chance with which a trial drew the version for this row, 0–1; absent where no chance decided."),
   "features": z.record(z.string(), z.unknown()).describe("JSON values by feature."),
   "chain": z.array(chainLinkSchema).describe("From the prediction back: model version, training data, …, captured files, commit."),
   "lineage": lineageGraphSchema.optional(),

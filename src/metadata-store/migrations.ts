@@ -25,6 +25,7 @@ import { sensorsMigration } from "./migrations/0024-sensors.ts";
 import { expiredVersionsMigration } from "./migrations/0026-expired-versions.ts";
 import { pullRequestsMigration } from "./migrations/0029-pull-requests.ts";
 import { deadlinesMigration } from "./migrations/0030-deadlines.ts";
+import { propensitiesMigration } from "./migrations/0031-propensities.ts";
 import { tasksMigration } from "./migrations/0027-tasks.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
@@ -62,4 +63,5 @@ export const migrations: readonly Migration[] = [
   predictionHistoryMigration,
   deadlinesMigration,
   tasksMigration,
+  propensitiesMigration,
 ];

@@ -17,6 +17,7 @@ export const HISTORY_COLUMNS: readonly Column[] = [
   { name: "prediction_text", type: "VARCHAR" },
   { name: "entity_key", type: "VARCHAR" },
   { name: "feature_status", type: "VARCHAR" },
+  { name: "propensity", type: "DOUBLE" },
 ];
 
 /** What a page reads of a file it reads whole: few rows, and enough to be packed well. */

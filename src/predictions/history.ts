@@ -59,7 +59,8 @@ const WIDENED = 8;
 /** Rows of files in which entities are looked up together. */
 const ROWS_LOOKED_UP = 2_000_000;
 const COLUMN_LIST = HISTORY_COLUMNS.map(({ name }) => name).join(", ");
-const TARGET_LIST = "id, model_version_id, arm, prediction, prediction_text, at_ms, received_at_ms, entity_key";
+const TARGET_LIST =
+  "id, model_version_id, arm, prediction, prediction_text, at_ms, received_at_ms, entity_key, propensity";
 
 interface HistoryParts {
   readonly analytics: Analytics;
@@ -320,6 +321,7 @@ function toRows({ project, environment, endpoint }: EndpointKey, batch: ColumnBa
     predictionText: text("prediction_text", row),
     entityKey: text("entity_key", row),
     featureStatus: text("feature_status", row),
+    propensity: number("propensity", row),
   }));
 }
 
@@ -336,6 +338,7 @@ function toTargets(batch: ColumnBatch): readonly { readonly place: number; reado
       at_ms: number("at_ms", row) ?? 0,
       received_at_ms: number("received_at_ms", row) ?? 0,
       entity_key: text("entity_key", row) ?? null,
+      propensity: number("propensity", row) ?? null,
     },
   }));
 }

@@ -77,5 +77,6 @@ function toTarget(row: Awaited<ReturnType<HistoryReader["findByIds"]>>[number]):
     at_ms: row.atMs,
     received_at_ms: row.receivedAtMs,
     entity_key: row.entityKey ?? null,
+    propensity: row.propensity ?? null,
   };
 }

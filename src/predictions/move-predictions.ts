@@ -317,6 +317,7 @@ function toColumns(page: readonly Prediction[]): readonly (Float64Array | readon
     page.map(({ predictionText }) => predictionText),
     page.map(({ entityKey }) => entityKey),
     page.map(({ featureStatus }) => featureStatus),
+    Float64Array.from(page, ({ propensity }) => propensity ?? NaN),
   ];
 }
 

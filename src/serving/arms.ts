@@ -1,6 +1,7 @@
 import { type Clock, EsteiraError, type Log, messageOf } from "#base";
 import type { ArmObservation } from "#delivery";
 import type { EndpointKey } from "#metadata-store/serving";
+import type { Assignment } from "./assignment.ts";
 import type { PredictRequest } from "./endpoints.ts";
 import { valuesRefused } from "./errors.ts";
 import type { LiveEndpoint } from "./live-endpoints.ts";
@@ -9,7 +10,6 @@ import type { PredictionLog } from "./prediction-log.ts";
 import { type PredictionPart, runPart } from "./prediction-part.ts";
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
-import { isCandidateUnit } from "./candidate-unit.ts";
 import { compareOutputs, countOutputs } from "./compare-outputs.ts";
 
 /** Runs the versions of an endpoint on the rows of requests, and says how each did. */
@@ -22,14 +22,14 @@ export interface Arms {
   readonly tryCandidate: (
     current: LiveEndpoint,
     request: PredictRequest,
-    requestId: string,
+    assigned: Assignment,
   ) => Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }>;
   /** The stable version's answer; while a trial goes on its failures are counted too, unless they are the caller's. */
   readonly runStable: (
     current: LiveEndpoint,
     key: EndpointKey,
     rows: readonly number[],
-    request: PredictRequest,
+    of: { readonly request: PredictRequest; readonly assigned: Assignment },
   ) => Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }>;
   /** After the answer is chosen: never delays, never fails the caller; what falls behind is dropped and counted. */
   readonly runShadow: (
@@ -59,18 +59,18 @@ export function createArms({
     async tryCandidate(
       current: LiveEndpoint,
       request: PredictRequest,
-      requestId: string,
+      assigned: Assignment,
     ): Promise<{ readonly part?: PredictionPart; readonly seen?: ArmObservation }> {
-      const rows = candidateRows(current, request, requestId);
+      const rows = [...assigned.rows];
       if (rows.length === 0 || current.candidate === undefined) return {};
       const startMs = clock.monotonic();
       try {
         const part = await runPart(current.candidate, "candidate", rows, request);
-        return { part, seen: answered(part, clock.monotonic() - startMs) };
+        return { part, seen: answered(part, clock.monotonic() - startMs, assigned) };
       } catch (error) {
         // The caller must not pay for a trial: the stable version answers these rows too.
         counters.candidateFailed++;
-        log.warn("a canary failed; the stable version answered", {
+        log.warn("a candidate failed; the stable version answered", {
           endpoint: current.endpoint.name,
           error: messageOf(error),
         });
@@ -82,12 +82,12 @@ export function createArms({
       current: LiveEndpoint,
       key: EndpointKey,
       rows: readonly number[],
-      request: PredictRequest,
+      { request, assigned }: { readonly request: PredictRequest; readonly assigned: Assignment },
     ): Promise<{ readonly part: PredictionPart; readonly seen: ArmObservation }> {
       const startMs = clock.monotonic();
       try {
         const part = await runPart(current.stable, "stable", rows, request);
-        return { part, seen: answered(part, clock.monotonic() - startMs) };
+        return { part, seen: answered(part, clock.monotonic() - startMs, assigned) };
       } catch (error) {
         if (isUnderTrial(current) && !isOfCaller(error)) {
           await predictions
@@ -138,21 +138,18 @@ export function isUnderTrial({ endpoint, candidate }: LiveEndpoint): boolean {
   return endpoint.strategy.kind !== "direct" && candidate !== undefined;
 }
 
-function answered({ arm, rows, output, model }: PredictionPart, durationMs: number): ArmObservation {
-  return { arm, rows: rows.length, durationMs, outputs: countOutputs(output, model.signature) };
+function answered(
+  { arm, rows, output, model }: PredictionPart,
+  durationMs: number,
+  assigned?: Assignment,
+): ArmObservation {
+  const seen = { arm, rows: rows.length, durationMs };
+  // Callers who choose are not like the others: their answers are compared with nobody's.
+  return assigned?.chosen === true ? seen : { ...seen, outputs: countOutputs(output, model.signature) };
 }
 
 function codeOf(error: unknown): string {
   return error instanceof EsteiraError ? error.code : "SERVING_REQUEST_FAILED";
-}
-
-function candidateRows(current: LiveEndpoint, request: PredictRequest, requestId: string): readonly number[] {
-  const { strategy } = current.endpoint;
-  const trial = current.candidate?.version.id;
-  if (strategy.kind !== "canary" || trial === undefined) return [];
-  return allRows(request.source).filter((row) =>
-    isCandidateUnit(trial, request.entityKeys?.[row] ?? requestId, strategy.percent),
-  );
 }
 
 export function allRows(source: RowSource): number[] {

@@ -16,6 +16,7 @@ import { exampleRequest, type RequestColumn, requestColumns } from "./request-co
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
 import { allRows, createArms, isUnderTrial } from "./arms.ts";
+import { assignRows, chanceOf } from "./assignment.ts";
 
 /** Features of one row that were not read as they are stored, by name. */
 export type RowFeatures = Readonly<Record<string, "NULL_VALUE" | "NOT_FOUND" | "OUTSIDE_MAX_AGE" | "DEFAULT">>;
@@ -35,6 +36,8 @@ export interface PredictRequest {
   /** Event time of each row, epoch ms; default: now. */
   readonly atMs?: readonly number[] | undefined;
   readonly requestId?: string | undefined;
+  /** A header of the call, by its lower-case name: with one a request may choose its version, or say who asks. */
+  readonly header?: ((name: string) => string | undefined) | undefined;
   /** Default `refuse`. */
   readonly unknownColumns?: "refuse" | "ignore";
   readonly signal?: AbortSignal;
@@ -139,15 +142,19 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     const startMs = clock.monotonic();
     const requestId = request.requestId ?? newId(nowMs);
     const predictionIds = Array.from({ length: request.source.rowCount }, () => newId(nowMs));
-    const { part: trial, seen } = await tryCandidate(current, request, requestId);
+    const assigned = assignRows(current, request, requestId);
+    const { part: trial, seen } = await tryCandidate(current, request, assigned);
     const taken = new Set(trial?.rows);
     const rest = allRows(request.source).filter((row) => !taken.has(row));
-    const stable = rest.length > 0 || trial === undefined ? await runStable(current, key, rest, request) : undefined;
+    const stable =
+      rest.length > 0 || trial === undefined ? await runStable(current, key, rest, { request, assigned }) : undefined;
     const parts = [stable?.part, trial].filter((part) => part !== undefined);
     const output = joinOutputs(parts, request.source.rowCount);
     const ids = { requestId, predictionIds, nowMs };
     await predictions.append(
-      parts.flatMap((part) => toPredictionRows(part, key, request, ids)),
+      parts.flatMap((part) =>
+        toPredictionRows(part, key, request, { ...ids, chanceOf: (row) => chanceOf(assigned, part.arm, row) }),
+      ),
       noteOf(current, key, [stable?.seen, seen]),
     );
     if (seen?.failure !== undefined) await noteFailure(key, current.candidate?.version.version ?? 0, seen.rows);

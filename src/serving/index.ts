@@ -2,7 +2,7 @@ export type { Endpoints, PredictAnswer, PredictRequest } from "./endpoints.ts";
 export type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 export type { PythonServing } from "./runtime/python/python-runtime.ts";
 export type { OnlineFeatures, TrainingNulls } from "./ports.ts";
-export type { ProtocolContext, ServingRequest, ServingResponse } from "./protocols/exchange.ts";
+export { type ProtocolContext, type ServingRequest, type ServingResponse, withHeaders } from "./protocols/exchange.ts";
 export { indexModels, readConfig, readMetadata, readStatistics } from "./protocols/model-metadata.ts";
 export { assertModel } from "./protocols/named-model.ts";
 export { infer, type InferAnswer, toBytes } from "./protocols/open-inference.ts";

@@ -55,7 +55,12 @@ export function toPredictionRows(
   part: PredictionPart,
   key: EndpointKey,
   request: PredictRequest,
-  ids: { readonly requestId: string; readonly predictionIds: readonly string[]; readonly nowMs: number },
+  ids: {
+    readonly requestId: string;
+    readonly predictionIds: readonly string[];
+    readonly nowMs: number;
+    readonly chanceOf?: (row: number) => number | undefined;
+  },
 ): NewPrediction[] {
   const features = toFeatureTexts(part.model.signature, part.inputs);
   return part.rows.map((row, index) => {
@@ -80,6 +85,7 @@ export function toPredictionRows(
       predictionText: part.output.kind === "classes" ? part.output.labels[index] : undefined,
       entityKey: request.entityKeys?.[row],
       featureStatus: statusText(request.features?.rows[row]),
+      propensity: ids.chanceOf?.(row),
     };
   });
 }

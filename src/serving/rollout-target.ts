@@ -172,12 +172,15 @@ function armsOf({ place, plan, stableVersionId, candidateVersionId }: OpenTrial)
   readonly stable: TrialArmKey;
   readonly candidate: TrialArmKey;
 } {
+  // Callers who chose their version are not like those whom chance gave to it.
+  const drawn = plan.kind !== "shadow" && (plan.kind !== "canary" || plan.header !== undefined);
   return {
-    stable: { ...place, modelVersionId: stableVersionId, arms: ["stable"] },
+    stable: { ...place, modelVersionId: stableVersionId, arms: ["stable"], drawn },
     candidate: {
       ...place,
       modelVersionId: candidateVersionId,
       arms: [plan.kind === "shadow" ? "shadow" : "candidate"],
+      drawn,
     },
   };
 }
@@ -187,6 +190,7 @@ async function readArm(store: MetadataStore, arm: TrialArmKey, afterId: string):
   const labels: number[] = [];
   const agreed: number[] = [];
   let after = afterId;
+  const propensities: number[] = [];
   let isOfClasses = false;
   while (labels.length < MOST_ROWS) {
     const page = await store.readLong((transaction) =>
@@ -196,11 +200,12 @@ async function readArm(store: MetadataStore, arm: TrialArmKey, afterId: string):
       isOfClasses ||= row.prediction_text !== null;
       predictions.push(row.prediction ?? NaN);
       labels.push(row.label ?? NaN);
+      propensities.push(row.propensity ?? NaN);
       agreed.push(Number(row.prediction_text === (row.label_text ?? String(row.label))));
     }
     const last = page.at(-1);
     if (last === undefined || page.length < ROWS_PER_PAGE) break;
     after = last.id;
   }
-  return isOfClasses ? { predictions, labels, agreed } : { predictions, labels };
+  return { predictions, labels, propensities, ...(isOfClasses ? { agreed } : {}) };
 }

@@ -1,7 +1,13 @@
 import { type Answered, type ErrorForm, type Route, servingRoutes } from "#api";
 import { EsteiraError, type Log } from "#base";
 import type { Endpoints } from "./endpoints.ts";
-import { json, type ProtocolContext, type ServingRequest, type ServingResponse } from "./protocols/exchange.ts";
+import {
+  json,
+  type ProtocolContext,
+  type ServingRequest,
+  type ServingResponse,
+  withHeaders,
+} from "./protocols/exchange.ts";
 import { handleInvocations } from "./protocols/invocations.ts";
 import { handleDescribeCalls } from "./protocols/describe-calls.ts";
 import { handleInstances, handleReadiness } from "./protocols/kserve.ts";
@@ -73,7 +79,10 @@ export function createServingCalls(options: {
       handler: async (request) => {
         const { environment = "", endpoint = "" } = request.params;
         try {
-          return await handler({ endpoints, key: { project, environment, endpoint } }, request);
+          return await handler(
+            { endpoints: withHeaders(endpoints, request.headers), key: { project, environment, endpoint } },
+            request,
+          );
         } catch (error) {
           return toErrorAnswer(error, route.errors, log);
         }

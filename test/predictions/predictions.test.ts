@@ -108,6 +108,7 @@ describeStores("the log of predictions", (kind) => {
           predictionText: pick([undefined, ...AWKWARD]),
           entityKey: pick([undefined, "e1", "e2", ...AWKWARD]),
           featureStatus: pick([undefined, '{"a":"NOT_FOUND"}']),
+          propensity: pick([undefined, 0.1, 0.9]),
         }),
       );
       ids.push(...rows.map(({ id }) => id));

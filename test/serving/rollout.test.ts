@@ -225,6 +225,96 @@ describe("a canary's time", () => {
   });
 });
 
+describeStores("a comparison of two versions", (kind) => {
+  const begin = async (strategy: object) => {
+    const { clock, shift } = shiftingClock();
+    const test = await startServing(kind, { clock });
+    const [first, second] = [
+      await registerModel(test, "late-by-columns"),
+      await registerModel(test, "late-by-columns"),
+    ];
+    await deploy(test.serving, first);
+    await deploy(test.serving, second, { strategy: { ...LENIENT, min_requests: 2, ...strategy } });
+    return { ...test, shift, first, second };
+  };
+  const log = (test: TestServing) =>
+    test.store.read((transaction) => listPredictions(transaction, { ...KEY, limit: 1000 }));
+
+  it("gives a unit always the same version, and logs with what chance", async () => {
+    const test = await begin({ ab: "30%", metric: "reward" });
+    await predictMany(test, 200);
+    await predictMany(test, 200);
+    const rows = await log(test);
+    const arms = Map.groupBy(rows, ({ entityKey }) => entityKey);
+    for (const [, group] of arms) assert.equal(new Set(group.map(({ modelVersionId }) => modelVersionId)).size, 1);
+    for (const { arm, propensity } of rows) assert.equal(propensity, arm === "candidate" ? 0.3 : 0.7);
+    const share = rows.filter(({ arm }) => arm === "candidate").length / rows.length;
+    assert.ok(share > 0.2 && share < 0.4, `${share}`);
+  });
+
+  it("lets a header choose the version, or say who asks; chosen rows are nobody's evidence", async () => {
+    const test = await begin({ ab: "50%", metric: "reward", header: "X-Arm", sticky_by: "x-user" });
+    const { rows } = await readCase("late-by-columns");
+    const ask = (headers: Readonly<Record<string, string>>) =>
+      test.serving.endpoints.predict(KEY, {
+        source: sourceOfRecords(rows.slice(0, 1)),
+        header: (name) => headers[name],
+      });
+    const versionOf = async (headers: Readonly<Record<string, string>>): Promise<string> => {
+      const { candidate, model } = await ask(headers);
+      return candidate?.version.id ?? model.version.id;
+    };
+    assert.equal(await versionOf({ "x-arm": "candidate" }), test.second.id);
+    assert.equal(await versionOf({ "x-arm": "stable" }), test.first.id);
+    await assert.rejects(
+      ask({ "x-arm": "both" }),
+      (error) => isEsteiraError(error, "SERVING_REQUEST_INVALID") && /stable or candidate/.test(error.message),
+    );
+    for (const { propensity } of await log(test)) assert.equal(propensity, undefined);
+    const users = Array.from({ length: 20 }, (_, user) => ({ "x-user": `ana-${user}` }));
+    const [once, again] = [[], []] as [string[], string[]];
+    for (const user of users) once.push(await versionOf(user));
+    for (const user of users) again.push(await versionOf(user));
+    assert.deepEqual(again, once);
+    assert.equal(new Set(once).size, 2);
+  });
+
+  it("follows the labels where a bandit draws the share, and ends with the better version", async () => {
+    const test = await begin({ bandit: "thompson", metric: "reward", min_share: "10%", watch: "1h" });
+    await predictMany(test, 600);
+    const drawn = await log(test);
+    await test.store.write((transaction) =>
+      recordLabels(transaction, {
+        ...KEY,
+        labels: drawn.map(({ id, arm }) => ({ id, label: arm === "candidate" ? 1 : 0 })),
+        receivedAtMs: Date.now(),
+        actor: "ana",
+      }),
+    );
+    test.shift(2 * 60_000);
+    assert.equal(await test.rollouts.settle(), 0);
+    const [trial] = await test.rollouts.report(KEY);
+    assert.deepEqual([trial?.kind, trial?.percent, trial?.outcome], ["bandit", 90, undefined]);
+    assert.deepEqual(
+      trial?.arms.map(({ metric }) => [metric?.name, metric?.value]),
+      [
+        ["reward", 0],
+        ["reward", 1],
+      ],
+    );
+    await predictMany(test, 50);
+    const later = (await log(test)).filter(({ id }) => !drawn.some((known) => known.id === id));
+    assert.deepEqual(new Set(later.map(({ arm, propensity }) => `${arm} ${propensity?.toFixed(2)}`)).size, 2);
+    for (const { arm, propensity = 0 } of later)
+      assert.equal(propensity.toFixed(2), arm === "candidate" ? "0.90" : "0.10");
+    test.shift(61 * 60_000);
+    assert.equal(await test.rollouts.settle(), 1);
+    const [ended] = await test.rollouts.report(KEY);
+    assert.deepEqual([ended?.outcome, ended?.reason], ["promoted", "better"]);
+    assert.equal((await test.serving.target.current(KEY))?.versionId, test.second.id);
+  });
+});
+
 describe("a shadow", () => {
   it("predicts the same rows without being answered", async () => {
     const test = await startServing("sqlite");

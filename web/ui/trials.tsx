@@ -68,6 +68,7 @@ function TrialPanel({ trial, place }: TrialPanelProps) {
           subject: trial.checks.find(({ name }) => name === "alerts")?.subject ?? "",
         })}
       </p>
+      {trial.header !== undefined && <p className="muted">{t("trial.header", { header: trial.header })}</p>}
       {trial.steps !== undefined && (
         <p className="muted">
           {t("trial.steps", { steps: trial.steps.map((step) => format.percent(step / 100, 0)).join(" → ") })}
@@ -120,6 +121,7 @@ function TrialButtons({ place, candidate }: Pick<TrialPanelProps, "place"> & { r
 
 function ArmTable({ arms }: { readonly arms: readonly TrialArm[] }) {
   const { t } = useTrialText();
+  const metric = arms.find((arm) => arm.metric !== undefined)?.metric?.name;
   return (
     <table className="plain-table">
       <thead>
@@ -135,11 +137,21 @@ function ArmTable({ arms }: { readonly arms: readonly TrialArm[] }) {
               {t(`trialColumn.${column}`)}
             </th>
           ))}
+          {metric !== undefined && (
+            <>
+              <th scope="col" style={{ textAlign: "right" }}>
+                {t("trialColumn.labelled")}
+              </th>
+              <th scope="col" style={{ textAlign: "right" }}>
+                {metric}
+              </th>
+            </>
+          )}
         </tr>
       </thead>
       <tbody>
         {arms.map((arm) => (
-          <ArmRow key={arm.arm} arm={arm} />
+          <ArmRow key={arm.arm} arm={arm} hasMetric={metric !== undefined} />
         ))}
       </tbody>
     </table>
@@ -203,7 +215,7 @@ function sayNumber(format: Format, name: TrialCheck["name"], value: number): str
   return format.number(value, name === "requests" ? 0 : 4);
 }
 
-function ArmRow({ arm }: { readonly arm: TrialArm }) {
+function ArmRow({ arm, hasMetric }: { readonly arm: TrialArm; readonly hasMetric: boolean }) {
   const { t, format } = useTrialText();
   const right = { textAlign: "right" } as const;
   const milliseconds = (value: number | undefined): string =>
@@ -224,6 +236,12 @@ function ArmRow({ arm }: { readonly arm: TrialArm }) {
       <td style={right}>{milliseconds(arm.p50Ms)}</td>
       <td style={right}>{milliseconds(arm.p95Ms)}</td>
       <td style={right}>{milliseconds(arm.p99Ms)}</td>
+      {hasMetric && (
+        <>
+          <td style={right}>{format.number(arm.metric?.rows ?? 0, 0)}</td>
+          <td style={right}>{arm.metric === undefined ? "–" : format.number(arm.metric.value, 4)}</td>
+        </>
+      )}
     </tr>
   );
 }

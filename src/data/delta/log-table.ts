@@ -141,7 +141,7 @@ export function createLogTables(of: {
             adds,
             removes: change.removes.map(actionOf),
             reads: change.removes.length === 0 ? "nothing" : new Set(change.removes.map(({ path }) => path)),
-            ...(base === undefined ? newTable(folder, columns, atMs) : {}),
+            ...(base === undefined ? newTable(folder, columns, atMs) : widenedTable(base, columns)),
           },
           atMs,
         });
@@ -196,6 +196,16 @@ function newTable(folder: string, columns: readonly Column[], atMs: number) {
       createdTime: atMs,
     },
   };
+}
+
+/** A log that a program wrote which knew fewer columns gets the others. */
+function widenedTable(
+  base: TableSnapshot,
+  columns: readonly Column[],
+): { readonly metadata?: TableSnapshot["metadata"] } {
+  const known = new Set(base.columns.map(({ name }) => name));
+  if (columns.every(({ name }) => known.has(name))) return {};
+  return { metadata: { ...base.metadata, schemaString: toSchemaString(columns) } };
 }
 
 function toLogFile(add: AddFile): LogFile {

@@ -1,7 +1,7 @@
-import type { TrialPlan } from "./trial-plan.ts";
-import { limitsOf } from "./trial-plan.ts";
+import { isComparison, limitsOf, type TrialPlan } from "./trial-plan.ts";
 import { requestsNeeded, rowsNeeded } from "./sample-size.ts";
-import type { TrialCheck, TrialReason, TrialVerdict } from "./verdict.ts";
+import type { TrialMetric } from "./outcome-metric.ts";
+import { FOUND_GAIN, type TrialCheck, type TrialReason, type TrialVerdict } from "./verdict.ts";
 
 /** A verdict as a sentence, for logs, the command line and programs. */
 export function explainVerdict(verdict: TrialVerdict): string {
@@ -29,6 +29,9 @@ const SENTENCES: Readonly<Record<TrialReason, (verdict: TrialVerdict) => string>
   next_share: (verdict) => `it may have a larger share; ${failed(verdict)}`,
   rehearsed: (verdict) => `the rehearsal is over; ${failed(verdict)}`,
   passed: (verdict) => `every check passed; ${failed(verdict)}`,
+  better: explainBetter,
+  no_winner: (verdict) => `neither version was shown to be better in ten times the time; ${failed(verdict)}`,
+  new_share: ({ percent: share, ...verdict }) => `the labels give it ${share} percent from now on; ${failed(verdict)}`,
 };
 
 function failed({ failures, requests }: TrialVerdict): string {
@@ -66,6 +69,11 @@ function explainMetric(verdict: TrialVerdict): string {
   return `the candidate's ${subject} is worse by ${(-value).toPrecision(3)}, which ${count} labelled rows show`;
 }
 
+function explainBetter(verdict: TrialVerdict): string {
+  const { value = NaN, low = NaN, subject = "metric", count = 0 } = checkOf(verdict, "metric") ?? {};
+  return `the candidate's ${subject} is better by ${value.toPrecision(3)}, at least ${low.toPrecision(3)}, which ${count} labelled rows show`;
+}
+
 function explainLabels(verdict: TrialVerdict): string {
   const { count = 0, subject = "metric", needed } = checkOf(verdict, "metric") ?? {};
   const about = needed === undefined ? "more are needed" : `about ${needed} would`;
@@ -86,7 +94,7 @@ function openOf({ checks = [] }: TrialVerdict): string {
 
 /** What a trial needs, before it begins: requests and labelled rows. */
 export function explainPlan(plan: TrialPlan): readonly string[] {
-  const { minRequests, maxErrors, maxLoss } = limitsOf(plan);
+  const { minRequests, maxErrors, maxLoss, minGain } = limitsOf(plan);
   if (plan.kind === "shadow")
     return ["a shadow answers nobody: it takes over by hand only, with esteira rollout promote"];
   const requests = Math.max(minRequests, requestsNeeded(maxErrors) ?? minRequests);
@@ -94,12 +102,23 @@ export function explainPlan(plan: TrialPlan): readonly string[] {
     `it needs about ${requests} requests without a failure until it may take over: they show that it fails no more than ${percent(maxErrors)} more often`,
   ];
   if (plan.metric === undefined) return lines;
+  if (isComparison(plan)) return [...lines, ...explainComparison(plan.metric, Math.max(minGain, FOUND_GAIN))];
   const rows = rowsNeeded(plan.metric, maxLoss, {});
   return [
     ...lines,
     rows === undefined
       ? `how many labelled rows show a loss of ${maxLoss} of ${plan.metric} is known when the first have come`
       : `it needs about ${rows} labelled rows of each version: they show a loss of ${maxLoss} of ${plan.metric} four times in five`,
+  ];
+}
+
+function explainComparison(metric: TrialMetric, gain: number): readonly string[] {
+  const rows = rowsNeeded(metric, gain, {});
+  return [
+    rows === undefined
+      ? `how many labelled rows show a difference in ${metric} is known when the first have come`
+      : `about ${rows} labelled rows of each version show a difference of ${gain} in ${metric} four times in five`,
+    "it takes over when it is shown to be better; without a winner the trial ends after ten times its watch",
   ];
 }
 

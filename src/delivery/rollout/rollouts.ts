@@ -117,7 +117,7 @@ export function createRollouts(options: RolloutsOptions): Rollouts {
 
 const SAID = {
   promote: "a candidate took over",
-  advance: "a candidate gets a larger share",
+  advance: "a candidate gets another share",
   abort: "a candidate was taken back",
   end: "a trial ended",
 } as const;
@@ -194,11 +194,12 @@ async function carryOut(
   const { action: move } = verdict;
   moveTrial({ state: "watching", plan: trial.plan }, move);
   const atMs = clock.now();
-  const plan = move === "advance" ? grown(trial, atMs) : undefined;
+  const plan = move === "advance" ? atNextShare(trial, verdict, atMs) : undefined;
   return target.move(trial, { move, verdict, actor, atMs, ...(plan === undefined ? {} : { plan }) });
 }
 
-function grown({ plan, record }: OpenTrial, nowMs: number): TrialPlan {
+function atNextShare({ plan, record }: OpenTrial, verdict: TrialVerdict, nowMs: number): TrialPlan {
+  if (plan.kind === "bandit") return { ...plan, percent: verdict.percent ?? plan.percent, drawnAtMs: nowMs };
   const percent = nextPercent(plan);
   if (plan.kind !== "canary" || percent === undefined) return plan;
   return atShare(plan, { percent, requests: record.candidate.requests, nowMs });

@@ -22,13 +22,23 @@ export interface TrialRules {
   readonly maxShift?: number;
   readonly metric?: TrialMetric;
   readonly maxLoss?: number;
+  /** By how much the metric must be better at least; of `ab` and `bandit`. */
+  readonly minGain?: number;
+}
+
+/** How requests come to one of the versions. */
+export interface Routing {
+  /** Share of the routing units that the candidate answers now, 0–100. */
+  readonly percent: number;
+  /** Lower-case name of a header with which a request chooses: `stable` or `candidate`. */
+  readonly header?: string;
+  /** Lower-case name of a header that holds the routing unit; missing: the entity key of each row. */
+  readonly stickyBy?: string;
 }
 
 /** A canary: shares that follow one another, and where it stands. */
-export interface CanaryPlan extends TrialRules {
+export interface CanaryPlan extends TrialRules, Routing {
   readonly kind: "canary";
-  /** Share of the routing units that the candidate answers now, 0–100. */
-  readonly percent: number;
   /** All shares; missing where there is one. */
   readonly steps?: readonly number[];
   /** When it came to its share, and how many requests the candidate had had before. */
@@ -40,14 +50,36 @@ export interface ShadowPlan extends TrialRules {
   readonly kind: "shadow";
 }
 
+/** A fixed share until labels show which version is better. */
+export interface AbPlan extends TrialRules, Routing {
+  readonly kind: "ab";
+}
+
+/** A share that follows the labels. */
+export interface BanditPlan extends TrialRules, Routing {
+  readonly kind: "bandit";
+  /** The share that neither version falls below, 0–50. */
+  readonly minShare: number;
+  /** When the share was drawn last. */
+  readonly drawnAtMs?: number;
+}
+
 /** How a candidate is tried. */
-export type TrialPlan = CanaryPlan | ShadowPlan;
+export type TrialPlan = CanaryPlan | ShadowPlan | AbPlan | BanditPlan;
+
+/** Two versions of which the better one is looked for, where a canary must only be no worse. */
+export function isComparison({ kind }: Pick<TrialPlan, "kind">): boolean {
+  return kind === "ab" || kind === "bandit";
+}
 
 const MINUTE_MS = 60_000;
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: MINUTE_MS, h: 3_600_000, d: 86_400_000 };
 
 /** Default time that a candidate is watched, in ms. */
 const DEFAULT_WATCH_MS = 30 * MINUTE_MS;
+/** The same where labels decide, which come late. */
+const DEFAULT_COMPARISON_MS = 1440 * MINUTE_MS;
+const DEFAULT_MIN_SHARE = 5;
 const DEFAULT_MIN_REQUESTS = 20;
 const DEFAULT_MAX_ERRORS = 0.01;
 const DEFAULT_MAX_SHIFT = 0.25;
@@ -60,6 +92,7 @@ export function limitsOf(plan: TrialRules): {
   readonly maxErrors: number;
   readonly maxShift: number;
   readonly maxLoss: number;
+  readonly minGain: number;
   readonly maxP99Ratio: number | undefined;
 } {
   return {
@@ -67,13 +100,14 @@ export function limitsOf(plan: TrialRules): {
     maxErrors: plan.maxErrors ?? DEFAULT_MAX_ERRORS,
     maxShift: plan.maxShift ?? DEFAULT_MAX_SHIFT,
     maxLoss: plan.maxLoss ?? DEFAULT_MAX_LOSS,
+    minGain: plan.minGain ?? 0,
     maxP99Ratio: plan.maxP99Ms === undefined ? (plan.maxP99Ratio ?? DEFAULT_P99_RATIO) : undefined,
   };
 }
 
 /**
  * Reads a deploy step's `strategy`: `{ canary: [1%, 10%, 50%], watch: 30m, rollback_on: alert, metric: roc_auc }`,
- * `{ shadow: true, watch: 1d }`.
+ * `{ shadow: true, watch: 1d }`, `{ ab: 50%, metric: accuracy }`, `{ bandit: thompson, metric: reward }`.
  *
  * @returns undefined without one: the new version answers at once
  * @throws DELIVERY_STRATEGY_INVALID
@@ -86,9 +120,16 @@ export function parseStrategy(declared: object | undefined, nowMs: number): Tria
       found: JSON.stringify(declared),
       reason: parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`.trim()).join("; "),
     });
-  const { canary, shadow } = parsed.data;
-  const rules = rulesOf(parsed.data, nowMs);
+  const { canary, shadow, ab, bandit, header, sticky_by: stickyBy, min_share } = parsed.data;
+  const rules = {
+    ...rulesOf(parsed.data, nowMs),
+    ...(header === undefined ? {} : { header }),
+    ...(stickyBy === undefined ? {} : { stickyBy }),
+  };
   if (shadow !== undefined) return { kind: "shadow", ...rules };
+  if (ab !== undefined) return { kind: "ab", percent: toPercent(ab), ...rules };
+  if (bandit !== undefined)
+    return { kind: "bandit", percent: 50, minShare: toPercent(min_share ?? DEFAULT_MIN_SHARE), ...rules };
   const steps = [canary ?? 0].flat().map(toPercent);
   return {
     kind: "canary",
@@ -100,9 +141,12 @@ export function parseStrategy(declared: object | undefined, nowMs: number): Tria
 
 function rulesOf(declared: StrategyDeclaration, nowMs: number): TrialRules {
   const { watch, rollback_on, min_requests, max_errors, max_p95, max_p99, max_shift, metric, max_loss } = declared;
+  const compares = declared.ab !== undefined || declared.bandit !== undefined;
+  // Versions that are compared are meant to answer differently.
+  const shift = max_shift ?? (compares ? "100%" : undefined);
   return {
     sinceMs: nowMs,
-    untilMs: nowMs + (watch === undefined ? DEFAULT_WATCH_MS : toMs(watch)),
+    untilMs: nowMs + (watch === undefined ? (compares ? DEFAULT_COMPARISON_MS : DEFAULT_WATCH_MS) : toMs(watch)),
     rollbackOnAlert: rollback_on === "alert",
     minRequests: min_requests ?? DEFAULT_MIN_REQUESTS,
     ...(max_p95 === undefined ? {} : { maxP95Ms: toMs(max_p95) }),
@@ -112,8 +156,10 @@ function rulesOf(declared: StrategyDeclaration, nowMs: number): TrialRules {
         ? { maxP99Ratio: Number(max_p99.slice(0, -1)) }
         : { maxP99Ms: toMs(max_p99) }),
     ...(max_errors === undefined ? {} : { maxErrors: toPercent(max_errors) / 100 }),
-    ...(max_shift === undefined ? {} : { maxShift: toPercent(max_shift) / 100 }),
-    ...(metric === undefined ? {} : { metric, maxLoss: max_loss ?? DEFAULT_MAX_LOSS }),
+    ...(shift === undefined ? {} : { maxShift: toPercent(shift) / 100 }),
+    ...(metric === undefined
+      ? {}
+      : { metric, ...(compares ? { minGain: declared.min_gain ?? 0 } : { maxLoss: max_loss ?? DEFAULT_MAX_LOSS }) }),
   };
 }
 

@@ -2,8 +2,8 @@ import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadat
 import { type ArmRecord, durationQuantile, failureShare } from "./arm-record.ts";
 import { explainVerdict } from "./explain-verdict.ts";
 import type { KeptTrial } from "./ports.ts";
-import { limitsOf } from "./trial-plan.ts";
-import type { TrialCheck, TrialReason, TrialVerdict } from "./verdict.ts";
+import { limitsOf, type TrialPlan } from "./trial-plan.ts";
+import type { ArmMetric, TrialCheck, TrialReason, TrialVerdict } from "./verdict.ts";
 
 /** What one arm of a trial did. */
 export interface TrialArmReport {
@@ -20,13 +20,17 @@ export interface TrialArmReport {
   readonly p50Ms: number | undefined;
   readonly p95Ms: number | undefined;
   readonly p99Ms: number | undefined;
+  /** What the plan's metric came to, and of how many labelled rows. */
+  readonly metric: ({ readonly name: string } & ArmMetric) | undefined;
 }
 
 /** A trial as people see it. */
 export interface TrialReport {
-  readonly kind: "canary" | "shadow";
+  readonly kind: TrialPlan["kind"];
   /** Share of the units that the candidate answers, 0–100, and all shares where there are several. */
   readonly percent: number | undefined;
+  /** The header with which a request chooses its version. */
+  readonly header: string | undefined;
   readonly steps: readonly number[] | undefined;
   readonly startedAtMs: number;
   /** When its watch at this share is over. */
@@ -60,7 +64,8 @@ export async function reportTrial(
   );
   return {
     kind: plan.kind,
-    percent: plan.kind === "canary" ? plan.percent : undefined,
+    percent: plan.kind === "shadow" ? undefined : plan.percent,
+    header: plan.kind === "shadow" ? undefined : plan.header,
     steps: plan.kind === "canary" ? plan.steps : undefined,
     startedAtMs: trial.startedAtMs,
     untilMs: plan.untilMs,
@@ -70,8 +75,18 @@ export async function reportTrial(
     explanation: verdict === undefined ? "the endpoint was changed meanwhile" : explainVerdict(verdict),
     minRequests: verdict?.minRequests ?? limitsOf(plan).minRequests,
     arms: [
-      { arm: "stable", versionId: stableVersionId, ...reportArm(record.stable, stable) },
-      { arm: "candidate", versionId: candidateVersionId, ...reportArm(record.candidate, candidate) },
+      {
+        arm: "stable",
+        versionId: stableVersionId,
+        ...reportArm(record.stable, stable),
+        metric: metricOf(verdict, "stable"),
+      },
+      {
+        arm: "candidate",
+        versionId: candidateVersionId,
+        ...reportArm(record.candidate, candidate),
+        metric: metricOf(verdict, "candidate"),
+      },
     ],
     checks: verdict?.checks ?? [],
     comparison:
@@ -85,7 +100,16 @@ export async function reportTrial(
   };
 }
 
-function reportArm(record: ArmRecord, version: AssetVersion | undefined): Omit<TrialArmReport, "arm" | "versionId"> {
+function metricOf(verdict: TrialVerdict | undefined, arm: "stable" | "candidate"): TrialArmReport["metric"] {
+  const check = verdict?.checks?.find(({ name }) => name === "metric");
+  const found = check?.arms?.[arm];
+  return found === undefined ? undefined : { name: check?.subject ?? "", ...found };
+}
+
+function reportArm(
+  record: ArmRecord,
+  version: AssetVersion | undefined,
+): Omit<TrialArmReport, "arm" | "versionId" | "metric"> {
   return {
     model: version?.asset ?? "",
     modelVersion: version?.version ?? 0,

@@ -29,7 +29,7 @@ export function moveTrial(
 ): TrialState {
   const { state, plan } = from;
   if (state !== "watching") throw rolloutMoveInvalid({ action, state, reason: "it has ended" });
-  if (action === "advance" && nextPercent(plan) === undefined)
+  if (action === "advance" && plan.kind !== "bandit" && nextPercent(plan) === undefined)
     throw rolloutMoveInvalid({ action, state, reason: "there is no larger share in its plan" });
   return AFTER[action];
 }

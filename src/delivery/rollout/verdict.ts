@@ -1,8 +1,24 @@
 import { durationQuantile, failureShare, failuresOf, outputShift, slowerThan, type TrialRecord } from "./arm-record.ts";
-import { estimateMetric, isError, type Outcomes, type TrialMetric } from "./outcome-metric.ts";
+import {
+  chanceOfBetter,
+  type Estimate,
+  estimateGain,
+  estimateMetric,
+  isError,
+  type Outcomes,
+  type TrialMetric,
+} from "./outcome-metric.ts";
 import { requestsNeeded, rowsNeeded } from "./sample-size.ts";
 import { excessEvidence, type Limits, meanBand, shareLimits, SMALL_SHARE } from "./sequential.ts";
-import { limitsOf, nextPercent, stepSince, type TrialPlan, type TrialRules } from "./trial-plan.ts";
+import {
+  type BanditPlan,
+  isComparison,
+  limitsOf,
+  nextPercent,
+  stepSince,
+  type TrialPlan,
+  type TrialRules,
+} from "./trial-plan.ts";
 
 /** Chance that a candidate as good as the stable version is taken back by one check, however long it is looked at. */
 export const FALSE_ABORT = 0.01;
@@ -28,6 +44,9 @@ export const TRIAL_REASONS = [
   "not_approved",
   "rules",
   "by_hand",
+  "better",
+  "no_winner",
+  "new_share",
   // Of trials that ended before failures were tested: more failures than the stable version had.
   "failure_share",
 ] as const;
@@ -52,6 +71,13 @@ export interface TrialCheck {
   readonly needed?: number | undefined;
   /** Name of the metric, or of what stands against it. */
   readonly subject?: string | undefined;
+  /** What the metric came to in each arm, and of how many labelled rows. */
+  readonly arms?: { readonly stable?: ArmMetric; readonly candidate?: ArmMetric } | undefined;
+}
+
+export interface ArmMetric {
+  readonly value: number;
+  readonly rows: number;
 }
 
 /** What is to become of a trial, and why. */
@@ -67,6 +93,8 @@ export interface TrialVerdict {
   readonly p95Ms?: number | undefined;
   readonly maxP95Ms?: number | undefined;
   readonly checks?: readonly TrialCheck[];
+  /** The candidate's share from now on, 0–100; of a bandit. */
+  readonly percent?: number | undefined;
   /** Who ended it by hand, and what they said; why the environment's rules keep it. */
   readonly note?: string | undefined;
 }
@@ -108,16 +136,38 @@ export function judgeTrial(facts: TrialFacts): TrialVerdict {
   };
   const failed = checks.find(({ state }) => state === "failed");
   if (failed !== undefined) return { action: "abort", reason: reasonOfFailure(failed), ...said };
+  const percent = plan.kind === "bandit" ? drawnShare(plan, facts) : undefined;
+  if (percent !== undefined) return { action: "advance", reason: "new_share", percent, ...said };
   if (nowMs < plan.untilMs) return { action: "wait", reason: "watching", ...said };
   // A shadow was a rehearsal: it takes over by hand only.
   if (plan.kind === "shadow") return { action: "end", reason: "rehearsed", ...said };
   if (nextPercent(plan) !== undefined) {
     if (mayGrow(checks, facts)) return { action: "advance", reason: "next_share", ...said };
-  } else if (checks.every(({ state }) => state === "passed")) return { action: "promote", reason: "passed", ...said };
+  } else if (checks.every(({ state }) => state === "passed"))
+    return { action: "promote", reason: isComparison(plan) ? "better" : "passed", ...said };
   const waiting = reasonOfWaiting(checks);
   const since = stepSince(plan);
   if (nowMs < since + PATIENCE * (plan.untilMs - since)) return { action: "wait", reason: waiting, ...said };
-  return { action: "abort", reason: waiting === "waiting_for_traffic" ? "no_traffic" : "no_verdict", ...said };
+  if (waiting === "waiting_for_traffic") return { action: "abort", reason: "no_traffic", ...said };
+  // Nobody asked for proof that it is no worse: that neither is better is an answer, too.
+  if (isComparison(plan)) return { action: "end", reason: "no_winner", ...said };
+  return { action: "abort", reason: "no_verdict", ...said };
+}
+
+/** A share that stays at least so long, and moves by so much at least: each change is a switch of the endpoint. */
+const LEAST_STEP_MS = 60_000;
+const LEAST_STEP = 2;
+
+/** The share that a bandit gives the candidate now; undefined where it keeps what it has. */
+function drawnShare(plan: BanditPlan, { outcomes, nowMs }: TrialFacts): number | undefined {
+  const { metric, minShare, percent, drawnAtMs = plan.sinceMs } = plan;
+  if (metric === undefined || metric === "roc_auc" || outcomes === undefined) return undefined;
+  if (nowMs < drawnAtMs + LEAST_STEP_MS) return undefined;
+  const chance = chanceOfBetter(metric, outcomes);
+  if (chance === undefined) return undefined;
+  const share = Math.min(100 - minShare, Math.max(minShare, Math.round(chance * 100)));
+  const isAtBound = share === minShare || share === 100 - minShare;
+  return share === percent || (Math.abs(share - percent) < LEAST_STEP && !isAtBound) ? undefined : share;
 }
 
 /** A larger share needs requests, and nothing that speaks against it; the proof may come on the way. */
@@ -240,7 +290,8 @@ const FEWEST_ROWS = 100;
 
 /** The metric of both arms: the difference is positive where the candidate is better. */
 function checkMetric(metric: TrialMetric, { plan, outcomes }: TrialFacts): TrialCheck {
-  const { maxLoss } = limitsOf(plan);
+  const { maxLoss, minGain } = limitsOf(plan);
+  const limit = isComparison(plan) ? minGain : -maxLoss;
   const [ours, theirs] = [outcomes?.candidate, outcomes?.stable].map((rows) =>
     rows === undefined ? undefined : estimateMetric(metric, rows),
   );
@@ -248,16 +299,47 @@ function checkMetric(metric: TrialMetric, { plan, outcomes }: TrialFacts): Trial
   const facts = {
     name: "metric",
     subject: metric,
-    limit: -maxLoss,
+    limit,
     count: ours?.n ?? 0,
-    needed: rowsNeeded(metric, maxLoss, known),
+    needed: rowsNeeded(metric, isComparison(plan) ? Math.max(minGain, FOUND_GAIN) : maxLoss, known),
+    arms: { ...armMetric("stable", theirs), ...armMetric("candidate", ours) },
   } as const;
-  if (ours === undefined || theirs === undefined) return { ...facts, state: "open" };
-  const value = isError(metric) ? theirs.value - ours.value : ours.value - theirs.value;
-  const n = 2 / (1 / ours.n + 1 / theirs.n);
+  if (ours === undefined || theirs === undefined || outcomes === undefined) return { ...facts, state: "open" };
+  const gain =
+    plan.kind === "bandit" && metric !== "roc_auc"
+      ? gainOfDrawn(estimateGain(metric, outcomes))
+      : gainOf(metric, { ours, theirs });
+  if (gain === undefined) return { ...facts, state: "open" };
+  const { value, error, n } = gain;
   if (Math.min(ours.n, theirs.n) < FEWEST_ROWS) return { ...facts, state: "open", value };
-  const error = Math.sqrt(ours.deviation ** 2 / ours.n + theirs.deviation ** 2 / theirs.n);
   const [low, high] = [value - meanBand(error, n, FALSE_PROMOTION), value + meanBand(error, n, FALSE_ABORT)];
-  const state = high < 0 ? "failed" : low > -maxLoss ? "passed" : "open";
+  const state = high < 0 ? "failed" : low > limit ? "passed" : "open";
   return { ...facts, state, value, low, high };
+}
+
+/** A difference that is worth finding where none is named, for the sample size that is said beforehand. */
+export const FOUND_GAIN = 0.02;
+
+function armMetric(arm: "stable" | "candidate", found: Estimate | undefined): NonNullable<TrialCheck["arms"]> {
+  return found === undefined ? {} : { [arm]: { value: found.value, rows: found.n } };
+}
+
+/** How much better the candidate is, with its standard error and the sample size that goes with it. */
+interface Gain {
+  readonly value: number;
+  readonly error: number;
+  readonly n: number;
+}
+
+function gainOf(metric: TrialMetric, { ours, theirs }: { readonly ours: Estimate; readonly theirs: Estimate }): Gain {
+  return {
+    value: isError(metric) ? theirs.value - ours.value : ours.value - theirs.value,
+    error: Math.sqrt(ours.deviation ** 2 / ours.n + theirs.deviation ** 2 / theirs.n),
+    n: 2 / (1 / ours.n + 1 / theirs.n),
+  };
+}
+
+function gainOfDrawn(found: Estimate | undefined): Gain | undefined {
+  if (found === undefined) return undefined;
+  return { value: found.value, error: found.deviation / Math.sqrt(found.n), n: found.n };
 }

@@ -648,7 +648,8 @@ create table "prediction" (
   "label_at_ms" bigint,
   "label_received_at_ms" bigint,
   "label_corrections" bigint not null,
-  "feature_status" text
+  "feature_status" text,
+  "propensity" double precision
 );
 
 create table "prediction_history" (
@@ -691,7 +692,8 @@ create table "prediction_label" (
   "label_text" text,
   "label_at_ms" bigint not null,
   "label_received_at_ms" bigint not null,
-  "label_corrections" bigint not null
+  "label_corrections" bigint not null,
+  "propensity" double precision
 );
 
 create table "prediction_total" (

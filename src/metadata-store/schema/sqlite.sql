@@ -485,7 +485,7 @@ CREATE TABLE "prediction" ("id" text primary key,
   "label_at_ms" bigint,
   "label_received_at_ms" bigint,
   "label_corrections" bigint not null,
-  "feature_status" text);
+  "feature_status" text, propensity double precision);
 
 CREATE TABLE prediction_history (
      project text not null, environment text not null, endpoint text not null, folder text not null,
@@ -513,7 +513,7 @@ CREATE TABLE prediction_label (
      id text primary key, project text not null, environment text not null, endpoint text not null,
      model_version_id text not null, arm text not null, at_ms bigint not null, received_at_ms bigint not null,
      prediction double precision, prediction_text text, label double precision, label_text text,
-     label_at_ms bigint not null, label_received_at_ms bigint not null, label_corrections bigint not null);
+     label_at_ms bigint not null, label_received_at_ms bigint not null, label_corrections bigint not null, propensity double precision);
 
 CREATE TABLE "prediction_total" ("project" text not null,
   "environment" text not null,

@@ -24,14 +24,23 @@ export interface Trial {
   /** How far its answers may lie from the stable version's, 0–1. */
   readonly maxShift?: number;
   /** What is computed of both versions when labels come, and by how much it may be worse. */
-  readonly metric?: "roc_auc" | "accuracy" | "log_loss" | "brier" | "mae" | "mse";
+  readonly metric?: "roc_auc" | "accuracy" | "log_loss" | "brier" | "mae" | "mse" | "reward";
   readonly maxLoss?: number;
+  /** By how much it must be better; of trials that look for the better version. */
+  readonly minGain?: number;
+}
+
+/** How requests come to one of the versions. */
+interface TrialRouting {
+  /** 0–100 */
+  readonly percent: number;
+  /** Lower-case names of the headers with which a request chooses its version, and that hold who asks. */
+  readonly header?: string;
+  readonly stickyBy?: string;
 }
 
 /** A canary's shares: all of them where there are several, and where it stands. */
-interface TrialShare {
-  /** 0–100 */
-  readonly percent: number;
+interface TrialShare extends TrialRouting {
   readonly steps?: readonly number[];
   /** When the candidate came to its share, epoch ms, and the requests that it had had before. */
   readonly stepSinceMs?: number;
@@ -42,7 +51,9 @@ interface TrialShare {
 export type EndpointStrategy =
   | { readonly kind: "direct" }
   | ({ readonly kind: "canary" } & TrialShare & Trial)
-  | ({ readonly kind: "shadow" } & Trial);
+  | ({ readonly kind: "shadow" } & Trial)
+  | ({ readonly kind: "ab" } & TrialRouting & Trial)
+  | ({ readonly kind: "bandit"; readonly minShare: number; readonly drawnAtMs?: number } & TrialRouting & Trial);
 
 export interface EndpointOptions {
   /** Rows name entities; their features are read online from this feature service. */

@@ -9,12 +9,15 @@ export interface LabelledPrediction {
   readonly prediction_text: string | null;
   readonly label: number | null;
   readonly label_text: string | null;
+  readonly propensity: number | null;
 }
 
 /** One version's part in a trial. */
 export interface TrialArmKey extends EndpointKey {
   readonly modelVersionId: string;
   readonly arms: readonly PredictionArm[];
+  /** Rows that chance gave to the arm, and no others. */
+  readonly drawn?: boolean | undefined;
 }
 
 /** Labelled predictions of one arm of a trial, oldest first, at most 20,000 a page. `afterId` is excluded. */
@@ -27,7 +30,7 @@ export async function listLabelled(
   for (const table of ["prediction", "prediction_label"] as const) {
     const rows = await transaction
       .selectFrom(table)
-      .select(["id", "prediction", "prediction_text", "label", "label_text"])
+      .select(["id", "prediction", "prediction_text", "label", "label_text", "propensity"])
       .where("model_version_id", "=", query.modelVersionId)
       .where("id", ">", query.afterId)
       .where("project", "=", query.project)
@@ -35,6 +38,7 @@ export async function listLabelled(
       .where("endpoint", "=", query.endpoint)
       .where("arm", "in", query.arms)
       .where("label_received_at_ms", "is not", null)
+      .$if(query.drawn === true, (select) => select.where("propensity", "is not", null))
       .orderBy("id")
       .limit(query.limit)
       .execute();

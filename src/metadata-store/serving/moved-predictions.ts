@@ -8,7 +8,7 @@ import type { ServingTables } from "./tables.ts";
 export type MovedLabel = Selectable<ServingTables["prediction_label"]>;
 
 const IDS_PER_STATEMENT = 1000;
-// 15 values a row.
+// 16 values a row.
 const LABELS_PER_STATEMENT = 1000;
 
 /** Predictions of an endpoint that were received before a time, in order of event time, at most `limit`. */
@@ -87,6 +87,7 @@ export async function clearMoved(transaction: WriteTransaction, ids: readonly st
         "label_at_ms",
         "label_received_at_ms",
         "label_corrections",
+        "propensity",
       ])
       .execute();
     cleared += rows.length;

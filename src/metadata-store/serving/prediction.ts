@@ -27,6 +27,8 @@ export interface Prediction {
   readonly entityKey: string | undefined;
   /** JSON text of an object: feature to status, of those that were not present in the online store. */
   readonly featureStatus?: string | undefined;
+  /** Chance with which the trial drew the version for this row, 0–1; undefined where no chance decided. */
+  readonly propensity?: number | undefined;
   readonly label: number | undefined;
   readonly labelText: string | undefined;
   readonly labelAtMs: number | undefined;
@@ -51,6 +53,7 @@ export function toPrediction(row: Selectable<ServingTables["prediction"]>): Pred
     predictionText: row.prediction_text ?? undefined,
     entityKey: row.entity_key ?? undefined,
     featureStatus: row.feature_status ?? undefined,
+    propensity: row.propensity ?? undefined,
     label: row.label ?? undefined,
     labelText: row.label_text ?? undefined,
     labelAtMs: row.label_at_ms ?? undefined,

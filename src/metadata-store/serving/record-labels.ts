@@ -62,6 +62,7 @@ export interface LabelTarget {
   readonly at_ms: number;
   readonly received_at_ms: number;
   readonly entity_key: string | null;
+  readonly propensity: number | null;
 }
 
 const KEYS_PER_STATEMENT = 5000;
@@ -203,6 +204,7 @@ function toMovedLabel(
       received_at_ms: target.received_at_ms,
       prediction: target.prediction,
       prediction_text: target.prediction_text,
+      propensity: target.propensity,
       label: typeof label.label === "number" ? label.label : null,
       label_text: typeof label.label === "string" ? label.label : null,
       label_at_ms: label.atMs ?? receivedAtMs,
@@ -265,6 +267,7 @@ async function findTargets(
         "at_ms",
         "received_at_ms",
         "entity_key",
+        "propensity",
         "label",
         "label_text",
         "label_received_at_ms",

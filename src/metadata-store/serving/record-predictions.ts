@@ -9,7 +9,7 @@ export type NewPrediction = Omit<
   "label" | "labelText" | "labelAtMs" | "labelReceivedAtMs" | "labelCorrections"
 >;
 
-// 16 values a row, at most 30,000 a statement. Powers of two, so that few different statements exist.
+// 17 values a row, at most 30,000 a statement. Powers of two, so that few different statements exist.
 const ROWS_PER_STATEMENT = 1024;
 
 /** Appends predictions and counts them. Predictions have no events: their rows are the log. */
@@ -49,6 +49,7 @@ function toRow(prediction: NewPrediction): Readonly<Record<string, string | numb
     prediction_text: prediction.predictionText ?? null,
     entity_key: prediction.entityKey ?? null,
     feature_status: prediction.featureStatus ?? null,
+    propensity: prediction.propensity ?? null,
     label_corrections: 0,
   };
 }

@@ -78,6 +78,8 @@ export interface ServingTables {
      * status; null: all were.
      */
     feature_status: string | null;
+    /** Chance with which the trial drew the version for this row; null where no chance decided. */
+    propensity: number | null;
     label: number | null;
     label_text: string | null;
     /** Event time of the label. */
@@ -119,6 +121,7 @@ export interface ServingTables {
     label_at_ms: number;
     label_received_at_ms: number;
     label_corrections: number;
+    propensity: number | null;
   };
   /** The log counted: one row per version that answered in an arm. */
   prediction_total: {

@@ -198,6 +198,8 @@ function createPredictionHandlers({ store, predictions, project }: Platform): Pr
       return {
         ...summary,
         requestId: prediction.requestId,
+        arm: prediction.arm,
+        propensity: prediction.propensity,
         features: JSON.parse(prediction.features) as Record<string, unknown>,
         chain: trace.chain.map((node) => ({ ...node, kind: linkKind(node.kind) })),
         lineage: toGraph(trace),

@@ -167,7 +167,7 @@ async function answerMessages(call: Call, procedure: Procedure): Promise<void> {
   let count = 0;
   for await (const bytes of call.messages()) {
     if (++count > 1 && procedure.isStream !== true) throw grpcInvalid({ problem: "it has more than one message" });
-    const answer = async () => procedure.answer(decodeMessage(procedure.request, bytes), call.signal);
+    const answer = async () => procedure.answer(decodeMessage(procedure.request, bytes), call);
     // One request of a stream that is wrong leaves the others alone.
     const given =
       procedure.isStream === true
@@ -188,7 +188,10 @@ class Call {
   readonly #gone = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
 
+  readonly headers: IncomingHttpHeaders;
+
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    this.headers = headers;
     this.#stream = stream;
     this.#encoding = String(headers["grpc-encoding"] ?? "identity");
     const timeoutMs = readTimeout(headers["grpc-timeout"]);

@@ -12,10 +12,18 @@ import {
   readStatistics,
   SERVER_EXTENSIONS,
   toBytes,
+  withHeaders,
 } from "#serving";
 import { grpcInvalid, grpcModelUnclear } from "../errors.ts";
 import * as messages from "./inference-messages.ts";
 import type { Message, MessageType } from "./protobuf.ts";
+
+/** What a procedure may know of its call. */
+export interface ProcedureCall {
+  readonly signal: AbortSignal;
+  /** Metadata, by its lower-case name. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
 
 /** One procedure of the service. */
 export interface Procedure {
@@ -24,7 +32,7 @@ export interface Procedure {
   readonly response: MessageType;
   /** Each message of a stream is answered by one. */
   readonly isStream?: boolean;
-  answer(request: Message, signal: AbortSignal): Promise<Message>;
+  answer(request: Message, call: ProcedureCall): Promise<Message>;
 }
 
 const MOST_ENDPOINTS = 1000;
@@ -65,9 +73,10 @@ export function inferenceProcedures({ serving, store, project }: Platform): Read
       .map(({ environment, name }) => ({ environment, endpoint: name }));
   }
 
-  async function predict(request: Message, signal: AbortSignal): Promise<Message> {
+  async function predict(request: Message, { signal, headers }: ProcedureCall): Promise<Message> {
     const named = { name: request["model_name"], version: request["model_version"] };
-    const context = await findModel(named);
+    const found = await findModel(named);
+    const context = { ...found, endpoints: withHeaders(found.endpoints, headers) };
     return toResponse(await infer(context, { ...toDocument(request), signal }), textOf(named.name));
   }
 
@@ -125,7 +134,7 @@ export function inferenceProcedures({ serving, store, project }: Platform): Read
         request: messages.INFER_REQUEST,
         response: messages.STREAM_RESPONSE,
         isStream: true,
-        answer: async (request: Message, signal: AbortSignal) => ({ infer_response: await predict(request, signal) }),
+        answer: async (request: Message, call: ProcedureCall) => ({ infer_response: await predict(request, call) }),
       },
     } satisfies Record<string, Procedure>),
   );

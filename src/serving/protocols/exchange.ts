@@ -40,8 +40,19 @@ export function json(status: number, value: unknown, headers: Readonly<Record<st
 
 /** One header as text. */
 export function header(request: ServingRequest, name: string): string | undefined {
-  const value = request.headers[name];
+  return firstOf(request.headers[name]);
+}
+
+function firstOf(value: string | readonly string[] | undefined): string | undefined {
   return typeof value === "string" ? value : value?.[0];
+}
+
+/** Endpoints whose trials may look at the headers of a call, whatever protocol it speaks. */
+export function withHeaders(endpoints: Endpoints, headers: ServingRequest["headers"]): Endpoints {
+  return {
+    ...endpoints,
+    predict: (key, request) => endpoints.predict(key, { header: (name) => firstOf(headers[name]), ...request }),
+  };
 }
 
 /** @throws SERVING_REQUEST_INVALID with the place where the JSON breaks */

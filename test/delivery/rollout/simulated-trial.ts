@@ -1,6 +1,7 @@
 import { addObservation, bucketOfNumber } from "../../../src/delivery/rollout/arm-record.ts";
 import type { TrialRecord } from "../../../src/delivery/rollout/arm-record.ts";
 import { atShare, nextPercent, parseStrategy, type TrialPlan } from "../../../src/delivery/rollout/trial-plan.ts";
+import type { Outcomes } from "../../../src/delivery/rollout/outcome-metric.ts";
 import { judgeTrial, type TrialVerdict } from "../../../src/delivery/rollout/verdict.ts";
 
 /** How one version behaves. */
@@ -13,9 +14,11 @@ export interface Behaviour {
   readonly bias: number;
   /** Area under its ROC curve. */
   readonly area: number;
+  /** Share of its rows whose label is 1. */
+  readonly labelShare: number;
 }
 
-export const USUAL: Behaviour = { failing: 0.01, medianMs: 5, bias: 0, area: 0.75 };
+export const USUAL: Behaviour = { failing: 0.01, medianMs: 5, bias: 0, area: 0.75, labelShare: 0.3 };
 
 export interface Simulation {
   readonly strategy: object;
@@ -35,6 +38,8 @@ export interface Simulated {
   /** Requests of the candidate when it ended, or at the end. */
   readonly candidateRequests: number;
   readonly labelled: number;
+  /** The candidate's share at the end, 0–100. */
+  readonly percent: number;
 }
 
 /** Mulberry32: a small generator whose numbers depend on the seed alone. */
@@ -82,6 +87,7 @@ interface Arm {
   readonly apart: number;
   readonly predictions: number[];
   readonly labels: number[];
+  readonly propensities: number[];
 }
 
 /**
@@ -107,39 +113,57 @@ export function simulateTrial(simulation: Simulation): Simulated {
     });
   let verdict = judge();
   for (let request = 1; request <= requests; request++) {
-    const isCandidate = plan.kind === "canary" && random() * 100 < plan.percent;
+    const percent = plan.kind === "shadow" ? 0 : plan.percent;
+    const isCandidate = random() * 100 < percent;
     let failed = false;
     if (isCandidate) {
       failed = random() < arms.candidate.behaviour.failing;
-      record = ask(record, "candidate", arms.candidate, { failed, random });
+      record = ask(record, "candidate", arms.candidate, { failed, random, chance: percent / 100 });
     }
     // The stable version answers what the candidate could not.
     if (!isCandidate || failed)
-      record = ask(record, "stable", arms.stable, { failed: random() < arms.stable.behaviour.failing, random });
+      record = ask(record, "stable", arms.stable, {
+        failed: random() < arms.stable.behaviour.failing,
+        random,
+        chance: isCandidate ? NaN : 1 - percent / 100,
+      });
     if (request % look !== 0 && !(isCandidate && failed)) continue;
     verdict = judge();
     if (verdict.action === "advance" && plan.kind === "canary") {
-      const percent = nextPercent(plan) ?? plan.percent;
-      plan = atShare(plan, { percent, requests: record.candidate.requests, nowMs });
+      const next = nextPercent(plan) ?? plan.percent;
+      plan = atShare(plan, { percent: next, requests: record.candidate.requests, nowMs });
       nowMs = plan.untilMs + MINUTE_MS / 60;
+    } else if (verdict.action === "advance" && plan.kind === "bandit") {
+      plan = { ...plan, percent: verdict.percent ?? plan.percent, drawnAtMs: nowMs - MINUTE_MS };
     } else if (verdict.action !== "wait") break;
   }
   const labelled = labelledOf(arms, labelledAfter).candidate.labels.length;
-  return { verdict, candidateRequests: record.candidate.requests, labelled };
+  const percent = plan.kind === "shadow" ? 0 : plan.percent;
+  return { verdict, candidateRequests: record.candidate.requests, labelled, percent };
 }
 
 function armOf(behaviour: Partial<Behaviour> = {}): Arm {
   const whole = { ...USUAL, ...behaviour };
-  return { behaviour: whole, apart: Math.SQRT2 * normalQuantile(whole.area), predictions: [], labels: [] };
+  return {
+    behaviour: whole,
+    apart: Math.SQRT2 * normalQuantile(whole.area),
+    predictions: [],
+    labels: [],
+    propensities: [],
+  };
 }
 
 function labelledOf(
   { stable, candidate }: { readonly stable: Arm; readonly candidate: Arm },
   labelledAfter: number | undefined,
-): { readonly stable: Pick<Arm, "predictions" | "labels">; readonly candidate: Pick<Arm, "predictions" | "labels"> } {
-  const part = ({ predictions, labels }: Arm): Pick<Arm, "predictions" | "labels"> => {
+): { readonly stable: Outcomes; readonly candidate: Outcomes } {
+  const part = ({ predictions, labels, propensities }: Arm): Outcomes & { readonly labels: readonly number[] } => {
     const known = labelledAfter === undefined ? 0 : Math.max(0, labels.length - labelledAfter);
-    return { predictions: predictions.slice(0, known), labels: labels.slice(0, known) };
+    return {
+      predictions: predictions.slice(0, known),
+      labels: labels.slice(0, known),
+      propensities: propensities.slice(0, known),
+    };
   };
   return { stable: part(stable), candidate: part(candidate) };
 }
@@ -147,15 +171,16 @@ function labelledOf(
 function ask(
   record: TrialRecord,
   arm: "stable" | "candidate",
-  { behaviour, apart, predictions, labels }: Arm,
-  { failed, random }: { readonly failed: boolean; readonly random: () => number },
+  { behaviour, apart, predictions, labels, propensities }: Arm,
+  { failed, random, chance }: { readonly failed: boolean; readonly random: () => number; readonly chance: number },
 ): TrialRecord {
   if (failed) return addObservation(record, { arm, rows: 1, failure: "SERVING_RUNTIME_FAILED" });
-  const label = Number(random() < 0.3);
+  const label = Number(random() < behaviour.labelShare);
   const score = normal(random) + label * apart;
   const probability = Math.min(1, Math.max(0, 1 / (1 + Math.exp(-(score - apart))) + behaviour.bias));
   predictions.push(probability);
   labels.push(label);
+  propensities.push(chance);
   return addObservation(record, {
     arm,
     rows: 1,

@@ -99,6 +99,68 @@ describe("a trial without a verdict", () => {
   });
 });
 
+describe("versions that are compared", () => {
+  const AB = { ab: "50%", max_errors: "2%", metric: "reward" };
+  const facts = { strategy: AB, requests: 12_000, look: 1000, labelledAfter: 0 };
+
+  it("end with the better one: a candidate takes over only when it is better, and goes when it is worse", () => {
+    const better = simulateTrials({ ...facts, candidate: { labelShare: 0.36 } }, 10);
+    assert.ok(better.promoted >= 0.9, JSON.stringify(better));
+    assert.ok(Object.keys(better.reasons).includes("better"));
+    const worse = simulateTrials({ ...facts, candidate: { labelShare: 0.22 } }, 10);
+    assert.deepEqual([worse.promoted, worse.reasons["metric"]], [0, 10]);
+  });
+
+  it("have no winner when they are alike, which ends the trial after ten times its time", () => {
+    const { promoted, aborted } = simulateTrials({ ...facts, requests: 4000 }, 20);
+    assert.ok(promoted <= 0.05 && aborted <= 0.05, `${promoted} ${aborted}`);
+    const plan = parseStrategy({ ...AB, watch: "10m" }, 0);
+    assert.ok(plan !== undefined);
+    let record = NONE;
+    for (let request = 0; request < 1000; request++)
+      for (const arm of ["stable", "candidate"] as const)
+        record = addObservation(record, { arm, rows: 1, durationMs: 1, outputs: { 3: 1 } });
+    const judged = judgeTrial({ plan, record, alarmed: false, nowMs: 101 * 60_000 });
+    assert.deepEqual([judged.action, judged.reason], ["end", "no_winner"]);
+  });
+
+  it("get their share from the labels where a bandit draws it, and the verdict weighs each row by its chance", () => {
+    const bandit = {
+      strategy: { bandit: "thompson", metric: "reward", max_errors: "2%" },
+      look: 250,
+      labelledAfter: 0,
+    };
+    const worse = simulateTrial({ ...bandit, candidate: { labelShare: 0.2 }, requests: 1000, seed: 3 });
+    const better = simulateTrial({ ...bandit, candidate: { labelShare: 0.4 }, requests: 1000, seed: 3 });
+    assert.ok(better.percent > 60 && worse.percent < 40, `${better.percent} ${worse.percent}`);
+    const found = simulateTrials({ ...bandit, candidate: { labelShare: 0.4 }, requests: 8000 }, 10);
+    assert.ok(found.promoted >= 0.9, JSON.stringify(found));
+    const equal = simulateTrials({ ...bandit, requests: 4000 }, 20);
+    assert.ok(equal.promoted <= 0.1 && equal.aborted <= 0.05, JSON.stringify(equal));
+  });
+
+  it("are refused without a metric, and where a key belongs to another kind", () => {
+    for (const strategy of [
+      { ab: "50%" },
+      { bandit: "thompson" },
+      { bandit: "thompson", metric: "roc_auc" },
+      { bandit: "greedy", metric: "reward" },
+      { ab: "50%", canary: "5%", metric: "reward" },
+      { ab: "50%", metric: "reward", max_loss: 0.1 },
+      { ab: "50%", metric: "reward", min_share: "5%" },
+      { canary: "5%", min_gain: 0.1 },
+      { bandit: "thompson", metric: "reward", min_share: "60%" },
+      { shadow: true, header: "x-arm" },
+      { canary: "5%", header: "x arm" },
+    ])
+      assert.throws(
+        () => parseStrategy(strategy, 0),
+        (error) => isEsteiraError(error, "DELIVERY_STRATEGY_INVALID"),
+        JSON.stringify(strategy),
+      );
+  });
+});
+
 describe("growing shares", () => {
   it("follow one another when each has had its time and its requests", () => {
     let plan = canary({ canary: ["1%", "10%", "50%"], watch: "1m", min_requests: 3 });

@@ -26,8 +26,8 @@ export const command: Command = {
       );
       terminal.print(trial.explanation);
       terminal.table([
-        ["ARM", "VERSION", "REQUESTS", "ROWS", "FAILED", "P50", "P95", "P99"],
-        ...trial.arms.map(rowOfArm),
+        ["ARM", "VERSION", "REQUESTS", "ROWS", "FAILED", "P50", "P95", "P99", ...metricColumns(trial.arms)],
+        ...trial.arms.map((arm) => rowOfArm(arm, metricColumns(trial.arms).length > 0)),
       ]);
       if (trial.checks.length > 0)
         terminal.table([
@@ -37,14 +37,21 @@ export const command: Command = {
     }),
 };
 
-function nameOf({ kind, percent, steps }: EndpointTrial): string {
-  if (percent === undefined) return kind;
-  return steps === undefined
-    ? `${kind} ${percent}%`
-    : `${kind} ${percent}% of ${steps.map((step) => `${step}%`).join(" → ")}`;
+/** Columns of the metric, where there is one. */
+function metricColumns(arms: readonly TrialArm[]): readonly string[] {
+  const named = arms.find(({ metric }) => metric !== undefined)?.metric?.name;
+  return named === undefined ? [] : ["LABELLED", named.toUpperCase()];
 }
 
-function rowOfArm(arm: TrialArm): readonly string[] {
+function nameOf({ kind, percent, steps, header }: EndpointTrial): string {
+  if (percent === undefined) return kind;
+  const chosen = header === undefined ? "" : `, or as the header ${header} says`;
+  return steps === undefined
+    ? `${kind} ${percent}%${chosen}`
+    : `${kind} ${percent}% of ${steps.map((step) => `${step}%`).join(" → ")}${chosen}`;
+}
+
+function rowOfArm(arm: TrialArm, hasMetric: boolean): readonly string[] {
   const milliseconds = (value: number | undefined): string => (value === undefined ? "–" : `${value.toFixed(1)} ms`);
   return [
     arm.arm,
@@ -55,6 +62,9 @@ function rowOfArm(arm: TrialArm): readonly string[] {
     milliseconds(arm.p50Ms),
     milliseconds(arm.p95Ms),
     milliseconds(arm.p99Ms),
+    ...(hasMetric
+      ? [formatCount(arm.metric?.rows ?? 0), arm.metric === undefined ? "–" : arm.metric.value.toPrecision(4)]
+      : []),
   ];
 }
 
