@@ -18,6 +18,7 @@ import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
 import { Ago, Copy, DataTime, Facts, Figure } from "../ui/text.tsx";
 import { TrialsView } from "../ui/trials.tsx";
+import { TryCall } from "../ui/try-call.tsx";
 import { WeeksView } from "../ui/weeks.tsx";
 import { WindowView } from "../ui/window-view.tsx";
 
@@ -340,6 +341,15 @@ function History({ endpoint }: { readonly endpoint: EndpointDetail }) {
 }
 
 function Call({ endpoint }: { readonly endpoint: EndpointDetail }) {
+  return (
+    <>
+      <TryCall path={endpoint.path} />
+      <CallPanel endpoint={endpoint} />
+    </>
+  );
+}
+
+function CallPanel({ endpoint }: { readonly endpoint: EndpointDetail }) {
   const { t } = useLanguage();
   const at = endpoint.exampleAtMs === undefined ? {} : { at: new Date(endpoint.exampleAtMs).toISOString() };
   const body = JSON.stringify({ dataframe_records: [endpoint.exampleRequest ?? {}], ...at });
