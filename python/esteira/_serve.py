@@ -3,8 +3,9 @@
     python _serve.py MODEL_FOLDER SOCKET
 
 A frame is two lengths (unsigned 32 bit, lowest byte first), a JSON header and a body. Numbers travel in the
-body as 64-bit floats, column after column; texts in the header, or, where they repeat, the different ones there
-and the place of each as a 32-bit number behind the floats. No package is needed beside the model's own.
+body as 64-bit floats, column after column, or, where the header says so, as whole numbers of 64 bits; texts in
+the header, or, where they repeat, the different ones there and the place of each as a 32-bit number behind the
+numbers. No package is needed beside the model's own.
 """
 
 from __future__ import annotations
@@ -67,9 +68,10 @@ class Model:
         import numpy as np
         import pandas as pd
 
-        rows, offset, columns = header["rows"], 0, {}
+        rows, number, columns = header["rows"], 0, {}
         texts = iter(header["texts"])
         codes = rows * 8 * self.is_text.count(False)
+        whole = set(header.get("whole", ()))
         for name, is_text, dtype in zip(self.names, self.is_text, self.dtypes):
             if is_text:
                 found = next(texts)
@@ -79,8 +81,10 @@ class Model:
                     found = np.array(found["values"], dtype=object)[places]
                 columns[name] = pd.Series(found, dtype=object)
                 continue
-            values = np.frombuffer(body, dtype="<f8", count=rows, offset=offset)
-            offset += rows * 8
+            values = np.frombuffer(body, dtype="<i8" if number in whole else "<f8", count=rows, offset=number * rows * 8)
+            number += 1
+            if dtype == "int32" and rows and (values.min() < -(2**31) or values.max() >= 2**31):
+                raise ValueError(f"{name} takes whole numbers of 32 bits")
             columns[name] = values.astype(dtype or "float64")
         return pd.DataFrame(columns, columns=self.names)
 

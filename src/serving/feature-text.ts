@@ -6,6 +6,7 @@ export function toFeatureTexts(signature: ModelSignature, inputs: InputColumns):
   const keys = signature.inputs.map(({ name }, position) => `${position === 0 ? "{" : ","}${JSON.stringify(name)}:`);
   const writers = signature.inputs.map(({ type }, position) => {
     const column = inputs.columns[position] ?? [];
+    if (column instanceof BigInt64Array) return (row: number): string => String(column[row]);
     if (!(column instanceof Float64Array)) return (row: number): string => JSON.stringify(column[row] ?? "");
     if (type === "boolean") return (row: number): string => String(column[row] === 1);
     return (row: number): string => (Number.isNaN(column[row]) ? "null" : String(column[row]));
@@ -27,7 +28,8 @@ const LARGEST_CONTEXT = 2000;
 export function toContextText(signature: ModelSignature, source: RowSource, row: number): string | undefined {
   const inputs = new Set(signature.inputs.map((input) => input.name));
   const entries = source.names(row).flatMap((name) => {
-    const value = inputs.has(name) ? null : source.value(row, name);
+    const found = inputs.has(name) ? null : source.value(row, name);
+    const value = typeof found === "bigint" ? String(found) : found;
     return typeof value === "string" ||
       typeof value === "boolean" ||
       (typeof value === "number" && Number.isFinite(value))

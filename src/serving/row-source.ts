@@ -12,12 +12,20 @@ export interface RowSource {
 }
 
 /**
- * Checked inputs of one model in the order of its signature: numbers and booleans as Float64Array (missing = NaN),
- * strings as text.
+ * One checked input: numbers and booleans as Float64Array (missing = NaN), whole numbers of which one is beyond 2^53 as
+ * BigInt64Array, strings as text.
  */
+export type InputColumn = Float64Array | BigInt64Array | readonly string[];
+
+/** Checked inputs of one model in the order of its signature. */
 export interface InputColumns {
   readonly rowCount: number;
-  readonly columns: readonly (Float64Array | readonly string[])[];
+  readonly columns: readonly InputColumn[];
+}
+
+/** Whole numbers as they are exact; where nothing is missing. */
+export function toExact(values: Float64Array | BigInt64Array): BigInt64Array {
+  return values instanceof BigInt64Array ? values : BigInt64Array.from(values, BigInt);
 }
 
 /** Rows as JSON objects. @throws SERVING_REQUEST_INVALID when one is not an object */
@@ -139,13 +147,24 @@ export function refuseUnknown(
  * @param firstRow what the first row is called in errors
  * @throws SERVING_COLUMN_MISSING, SERVING_INPUT_INVALID
  */
-export function readColumn(input: ModelInput, source: RowSource, firstRow = 0): Float64Array | readonly string[] {
+export function readColumn(input: ModelInput, source: RowSource, firstRow = 0): InputColumn {
   if (input.type === "string") {
     return Array.from({ length: source.rowCount }, (_, row) => readText(input, { source, row, firstRow }));
   }
   const values = new Float64Array(source.rowCount);
-  for (let row = 0; row < source.rowCount; row++) values[row] = readNumber(input, { source, row, firstRow });
+  for (let row = 0; row < source.rowCount; row++) {
+    const value = readNumber(input, { source, row, firstRow });
+    if (typeof value === "bigint") return readExact(input, source, firstRow);
+    values[row] = value;
+  }
   return values;
+}
+
+/** A column of which a number lies beyond 2^53: no value is missing, since its input has no form for that. */
+function readExact(input: ModelInput, source: RowSource, firstRow: number): BigInt64Array {
+  return BigInt64Array.from({ length: source.rowCount }, (_, row) =>
+    BigInt(readNumber(input, { source, row, firstRow })),
+  );
 }
 
 interface Cell {
@@ -175,14 +194,22 @@ function readText(input: ModelInput, cell: Cell): string {
   throw invalidCell(input, cell.firstRow + cell.row, value);
 }
 
-function readNumber(input: ModelInput, cell: Cell): number {
+function readNumber(input: ModelInput, cell: Cell): number | bigint {
   const value = valueOf(input, cell);
+  if (typeof value === "bigint") return readLarge(input, cell, value);
   if (input.type === "boolean" && typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "number" && input.type !== "boolean") {
     if (input.type === "integer" ? Number.isSafeInteger(value) : Number.isFinite(value)) return value;
     if (Number.isNaN(value) && input.nullable) return NaN;
   }
   if (value === null && input.nullable) return NaN;
+  throw invalidCell(input, cell.firstRow + cell.row, value);
+}
+
+/** A number that JSON or a tensor holds beyond 2^53: exact where the model's input is of 64 bits. */
+function readLarge(input: ModelInput, cell: Cell, value: bigint): number | bigint {
+  if (input.type === "float") return Number(value);
+  if (input.type === "integer" && input.exact === true && BigInt.asIntN(64, value) === value) return value;
   throw invalidCell(input, cell.firstRow + cell.row, value);
 }
 
@@ -197,7 +224,8 @@ const EXPECTED = {
 export function invalidCell(input: ModelInput, row: number, value: unknown): Error {
   if (value === null && input.nullRefusal !== undefined)
     return nullRefused({ column: input.name, row, reason: input.nullRefusal });
-  const expected = `${EXPECTED[input.type]}${input.nullable ? " or null" : ""}`;
+  const isExact = input.type === "integer" && input.exact === true;
+  const expected = `${isExact ? "a whole number of 64 bits" : EXPECTED[input.type]}${input.nullable ? " or null" : ""}`;
   const numeric = input.type === "float" || input.type === "integer";
   const advice =
     typeof value === "string" && numeric && value.trim() !== "" && Number.isFinite(Number(value))
@@ -216,6 +244,9 @@ export function invalidCell(input: ModelInput, row: number, value: unknown): Err
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   const text =
-    typeof value === "number" || typeof value === "bigint" ? String(value) : (JSON.stringify(value) ?? typeof value);
+    typeof value === "number" || typeof value === "bigint"
+      ? String(value)
+      : (JSON.stringify(value, (_key, part: unknown) => (typeof part === "bigint" ? Number(part) : part)) ??
+        typeof value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -146,7 +146,7 @@ function checkNumbers(input: ModelInput, values: Float64Array, firstRow: number)
 
 /** What a data reader gives (64-bit integers, booleans as 0 and 1) as a request would send it. */
 function toPlain(value: unknown, type: string): unknown {
-  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value;
   return type === "boolean" && typeof value === "number" && !Number.isNaN(value) ? value !== 0 : value;
 }
 

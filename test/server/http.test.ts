@@ -7,7 +7,7 @@ import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { after, describe, it } from "node:test";
 import { get } from "node:http";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync, inflateSync } from "node:zlib";
 import { openTestServer } from "../setup/opened-server.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 
@@ -87,6 +87,8 @@ describe("an answer", () => {
     assert.deepEqual(gunzipSync(gzipped.body), plain.body);
     const brotli = await raw(`${url}/api/v1/openapi.json`, { "accept-encoding": "gzip;q=0, br" });
     assert.deepEqual(brotliDecompressSync(brotli.body), plain.body);
+    const deflated = await raw(`${url}/api/v1/openapi.json`, { "accept-encoding": "deflate" });
+    assert.deepEqual(inflateSync(deflated.body), plain.body);
     for (const refused of ["identity", "gzip;q=0", "zstd"])
       assert.equal(
         (await raw(`${url}/api/v1/openapi.json`, { "accept-encoding": refused })).headers["content-encoding"],

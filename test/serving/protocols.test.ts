@@ -239,6 +239,90 @@ describe("the Open Inference Protocol", () => {
       assert.equal((await send(wrong)).status, 400, wrong);
   });
 
+  it("gives models whole numbers beyond 2^53 as they are, from JSON and from bytes, and logs them so", async () => {
+    const test = await served("whole-numbers");
+    const infer = `${test.url}/v2/models/delay/infer`;
+    const large = [2n ** 53n + 1n, 2n ** 63n - 1n, 17n, -(2n ** 63n)];
+    const rests = [993, 807, 17, 192];
+    const logged = async (ids: string): Promise<readonly (string | undefined)[]> =>
+      Promise.all(
+        ids
+          .split(",")
+          .map((id) =>
+            test.store.read(
+              async (transaction) =>
+                /"large":(-?\d+)/.exec((await getPrediction(transaction, id))?.features ?? "")?.[1],
+            ),
+          ),
+      );
+    const bodyOf = (facts: string): string =>
+      `{"inputs":[{"name":"large","shape":[4],"datatype":"INT64",${facts}},{"name":"small","shape":[4],"datatype":"INT32","data":[0,0,0,0]}]}`;
+    interface Answer {
+      readonly parameters: { readonly prediction_ids: string };
+      readonly outputs: readonly { readonly data: readonly number[] }[];
+    }
+    const check = async (answer: Answer): Promise<void> => {
+      assert.deepEqual(answer.outputs[0]?.data, rests);
+      assert.deepEqual(await logged(answer.parameters.prediction_ids), large.map(String));
+    };
+    const said = await post(infer, bodyOf(`"data":[${large.join(",")}]`));
+    assert.equal(said.status, 200, JSON.stringify(said.json));
+    await check(said.json as unknown as Answer);
+    const head = Buffer.from(bodyOf('"parameters":{"binary_data_size":32}'));
+    const response = await fetch(infer, {
+      method: "POST",
+      headers: { "inference-header-content-length": String(head.length) },
+      body: Buffer.concat([head, Buffer.from(BigInt64Array.from(large).buffer)]),
+    });
+    await check(JSON.parse(await response.text()) as Answer);
+    const rows = await post(
+      `${test.url}/predict`,
+      `{"rows":[{"id":9007199254740995,"features":{"large":${large[0]},"small":-3}}]}`,
+    );
+    const [{ id, prediction } = { id: "", prediction: 0 }] = rows.json["predictions"] as unknown as {
+      readonly id: string;
+      readonly prediction: number;
+    }[];
+    assert.equal(prediction, 990);
+    const entity = (await test.store.read((transaction) => getPrediction(transaction, id)))?.entityKey;
+    assert.equal(entity, "9007199254740995");
+    const tooLarge = await post(infer, bodyOf(`"data":[1,2,3,${2n ** 63n}]`));
+    assert.equal(tooLarge.status, 400);
+    assert.match(String(tooLarge.json["error"]), /to 9223372036854775807/);
+    const narrow = await post(`${test.url}/predict`, { rows: [{ features: { large: 1, small: 2 ** 40 } }] });
+    assert.equal(narrow.status, 422, JSON.stringify(narrow.json));
+    assert.match(JSON.stringify(narrow.json), /1099511627776 does not fit/);
+  });
+
+  it("refuses whole numbers beyond 2^53 for a graph that computes with floats", async () => {
+    const { url } = await served();
+    const { status, json } = await post(
+      `${url}/predict`,
+      '{"rows":[{"features":{"distance":9007199254740993,"hour":9007199254740993,"origin":"ATL"}}]}',
+    );
+    assert.equal(status, 400);
+    assert.match(JSON.stringify(json), /hour.*9007199254740993.*between -2\^53 and 2\^53/);
+  });
+
+  it("takes BF16 in bytes", async () => {
+    const { url } = await served("late-by-matrix");
+    const head = JSON.stringify({
+      inputs: [{ name: "X", shape: [1, 2], datatype: "BF16", parameters: { binary_data_size: 4 } }],
+    });
+    const ask = async (body: Buffer<ArrayBuffer>, headers: Record<string, string>): Promise<unknown> =>
+      JSON.parse(await (await fetch(`${url}/v2/models/delay/infer`, { method: "POST", headers, body })).text());
+    // 500 and -2.5, as the upper halves of 0x43FA0000 and 0xC0200000.
+    const binary = await ask(Buffer.concat([Buffer.from(head), Buffer.from([0xfa, 0x43, 0x20, 0xc0])]), {
+      "inference-header-content-length": String(head.length),
+    });
+    const plain = await ask(
+      Buffer.from(JSON.stringify({ inputs: [{ name: "X", shape: [1, 2], datatype: "FP32", data: [500, -2.5] }] })),
+      { "content-type": "application/json" },
+    );
+    const valuesOf = (answer: unknown): unknown => JSON.stringify((answer as { outputs: unknown }).outputs);
+    assert.equal(valuesOf(binary), valuesOf(plain));
+  });
+
   it("answers 400 with an error text for what does not fit, and stays up", async () => {
     const { url } = await served("late-by-matrix");
     const nest = (depth: number): unknown => (depth === 0 ? 1 : [nest(depth - 1)]);

@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
+import { brotliCompress, constants, deflate, gzip } from "node:zlib";
 
+/** Those in which files are kept beside themselves. */
 export const ENCODINGS = ["br", "gzip"] as const;
-export type Encoding = (typeof ENCODINGS)[number];
+export type Encoding = (typeof ENCODINGS)[number] | "deflate";
 
 /** Below that, packets are not saved. */
 const SMALLEST_BYTES = 1400;
@@ -12,6 +13,8 @@ const GZIP_LEVEL = 4;
 const BROTLI_QUALITY = 9;
 
 const gzipAsync = promisify(gzip);
+// RFC 9110, 8.4.1.2: the structure of zlib, not bare deflate.
+const deflateAsync = promisify(deflate);
 const brotliAsync = promisify(brotliCompress);
 
 /**
@@ -36,6 +39,7 @@ export function chooseEncoding(accepted: string | undefined, ours: readonly Enco
 /** @param once for what is compressed once and sent often: takes longer, gives less */
 export async function compress(bytes: Uint8Array | string, encoding: Encoding, once = false): Promise<Buffer> {
   if (encoding === "gzip") return gzipAsync(bytes, { level: once ? 9 : GZIP_LEVEL });
+  if (encoding === "deflate") return deflateAsync(bytes, { level: once ? 9 : GZIP_LEVEL });
   return brotliAsync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: once ? BROTLI_QUALITY : 4 } });
 }
 
@@ -68,7 +72,7 @@ export function compressAnswers(server: FastifyInstance): void {
     )
       return payload;
     varyByEncoding(reply);
-    const encoding = chooseEncoding(request.headers["accept-encoding"], ["gzip", "br"]);
+    const encoding = chooseEncoding(request.headers["accept-encoding"], ["gzip", "br", "deflate"]);
     if (encoding === undefined || request.method === "HEAD") return payload;
     const compressed = await compress(payload, encoding);
     reply.header("content-encoding", encoding).removeHeader("content-length");

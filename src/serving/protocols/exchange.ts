@@ -55,12 +55,21 @@ export function withHeaders(endpoints: Endpoints, headers: ServingRequest["heade
   };
 }
 
+const LONG_NUMBER = /\d{16}/;
+
+/** Whole numbers beyond 2^53 as they are written. */
+function keepLarge(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  const { source = "" } = context ?? {};
+  return /^-?\d{1,20}$/.test(source) ? BigInt(source) : value;
+}
+
 /** @throws SERVING_REQUEST_INVALID with the place where the JSON breaks */
 export function parseJson(body: Uint8Array): unknown {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   try {
     assertJsonDepth(text);
-    return JSON.parse(text) as unknown;
+    return LONG_NUMBER.test(text) ? JSON.parse(text, keepLarge) : JSON.parse(text);
   } catch (error) {
     throw requestInvalid(
       {
@@ -99,7 +108,7 @@ export function readKeys(value: unknown, rowCount: number, where: string): (stri
 export function readKey(key: unknown, where: string): string | undefined {
   if (key === undefined || key === null) return undefined;
   if (typeof key === "string" && key.length > 0 && key.length <= 500) return key;
-  if (typeof key === "number" && Number.isSafeInteger(key)) return String(key);
+  if ((typeof key === "number" && Number.isSafeInteger(key)) || typeof key === "bigint") return String(key);
   throw requestInvalid({ where, found: describe(key), expected: "a string of 1 to 500 characters or a whole number" });
 }
 

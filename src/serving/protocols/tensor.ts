@@ -12,6 +12,7 @@ export const DATATYPES = [
   "INT32",
   "INT64",
   "FP16",
+  "BF16",
   "FP32",
   "FP64",
   "BYTES",
@@ -32,11 +33,14 @@ const RANGES: Readonly<Partial<Record<Datatype, readonly [number, number]>>> = {
   UINT8: [0, 255],
   UINT16: [0, 65_535],
   UINT32: [0, 4_294_967_295],
-  UINT64: [0, Number.MAX_SAFE_INTEGER],
   INT8: [-128, 127],
   INT16: [-32_768, 32_767],
   INT32: [-2_147_483_648, 2_147_483_647],
-  INT64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+};
+/** The same of numbers that are bigints where a number would not be exact. */
+const LARGE_RANGES: Readonly<Partial<Record<Datatype, readonly [bigint, bigint]>>> = {
+  UINT64: [0n, 2n ** 64n - 1n],
+  INT64: [-(2n ** 63n), 2n ** 63n - 1n],
 };
 
 /** Number of elements of a shape. @throws SERVING_REQUEST_INVALID for what is no shape, or one too large to allocate */
@@ -102,9 +106,18 @@ function flatten(data: readonly unknown[], where: string): unknown[] {
 function mismatch(value: unknown, datatype: Datatype): string | undefined {
   if (datatype === "BYTES") return typeof value === "string" ? undefined : "a string";
   if (datatype === "BOOL") return typeof value === "boolean" ? undefined : "true or false";
+  const large = LARGE_RANGES[datatype];
+  if (large !== undefined) {
+    const plain = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
+    const whole = typeof value === "bigint" ? value : plain;
+    const fits = whole !== undefined && whole >= large[0] && whole <= large[1];
+    return fits ? undefined : `a whole number from ${large[0]} to ${large[1]}`;
+  }
   const range = RANGES[datatype];
-  if (range === undefined)
-    return value === null || (typeof value === "number" && Number.isFinite(value)) ? undefined : "a number or null";
+  if (range === undefined) {
+    const isNumber = (typeof value === "number" && Number.isFinite(value)) || typeof value === "bigint";
+    return value === null || isNumber ? undefined : "a number or null";
+  }
   const fits = Number.isSafeInteger(value) && (value as number) >= range[0] && (value as number) <= range[1];
   return fits ? undefined : `a whole number from ${range[0]} to ${range[1]}`;
 }
@@ -116,12 +129,14 @@ const READERS: Readonly<
   UINT8: { size: 1, read: (view, offset) => view.getUint8(offset) },
   UINT16: { size: 2, read: (view, offset) => view.getUint16(offset, true) },
   UINT32: { size: 4, read: (view, offset) => view.getUint32(offset, true) },
-  UINT64: { size: 8, read: (view, offset) => Number(view.getBigUint64(offset, true)) },
+  UINT64: { size: 8, read: (view, offset) => toPlain(view.getBigUint64(offset, true)) },
   INT8: { size: 1, read: (view, offset) => view.getInt8(offset) },
   INT16: { size: 2, read: (view, offset) => view.getInt16(offset, true) },
   INT32: { size: 4, read: (view, offset) => view.getInt32(offset, true) },
-  INT64: { size: 8, read: (view, offset) => Number(view.getBigInt64(offset, true)) },
+  INT64: { size: 8, read: (view, offset) => toPlain(view.getBigInt64(offset, true)) },
   FP16: { size: 2, read: (view, offset) => readHalf(view.getUint16(offset, true)) },
+  // The upper half of a float of 32 bits.
+  BF16: { size: 2, read: (view, offset) => readUpperHalf(view.getUint16(offset, true)) },
   FP32: { size: 4, read: (view, offset) => view.getFloat32(offset, true) },
   FP64: { size: 8, read: (view, offset) => view.getFloat64(offset, true) },
 };
@@ -166,6 +181,19 @@ function readTexts(bytes: Uint8Array, view: DataView, elements: number, where: s
   if (offset !== bytes.byteLength)
     throw requestInvalid({ where, found: `${bytes.byteLength} bytes`, expected: `${offset} for ${elements} texts` });
   return texts;
+}
+
+/** A number where it is exact. */
+function toPlain(value: bigint): number | bigint {
+  const plain = Number(value);
+  return Number.isSafeInteger(plain) ? plain : value;
+}
+
+const single = new DataView(new ArrayBuffer(4));
+
+function readUpperHalf(bits: number): number {
+  single.setUint32(0, bits << 16);
+  return single.getFloat32(0);
 }
 
 function readHalf(bits: number): number {

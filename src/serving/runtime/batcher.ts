@@ -1,5 +1,5 @@
 import { callerGone, queueFull, timeExceeded } from "../errors.ts";
-import type { InputColumns } from "../row-source.ts";
+import { type InputColumns, toExact } from "../row-source.ts";
 import type { ModelOutput } from "../model-runtime.ts";
 
 /** What is asked of a model with some rows. */
@@ -216,6 +216,11 @@ function mergeInputs(parts: readonly InputColumns[]): InputColumns {
   const rowCount = parts.reduce((sum, part) => sum + part.rowCount, 0);
   const first = parts[0]?.columns ?? [];
   const columns = first.map((column, position) => {
+    const numbers = parts.flatMap(({ columns: own }) => {
+      const found = own[position];
+      return found instanceof Float64Array || found instanceof BigInt64Array ? [found] : [];
+    });
+    if (numbers.some((part) => part instanceof BigInt64Array)) return mergeExact(numbers, rowCount);
     if (!(column instanceof Float64Array)) return parts.flatMap((part) => part.columns[position] as readonly string[]);
     const merged = new Float64Array(rowCount);
     let offset = 0;
@@ -226,6 +231,17 @@ function mergeInputs(parts: readonly InputColumns[]): InputColumns {
     return merged;
   });
   return { rowCount, columns };
+}
+
+/** Where one part holds numbers beyond 2^53, all are kept as it keeps them. */
+function mergeExact(parts: readonly (Float64Array | BigInt64Array)[], rowCount: number): BigInt64Array {
+  const merged = new BigInt64Array(rowCount);
+  let offset = 0;
+  for (const part of parts) {
+    merged.set(toExact(part), offset);
+    offset += part.length;
+  }
+  return merged;
 }
 
 function sliceOutput(output: ModelOutput, start: number, end: number): ModelOutput {

@@ -89,8 +89,34 @@ def zipmap_model():
     (folder / "zipmap.onnx").write_bytes(onnx.SerializeToString())
 
 
+def whole_numbers_model():
+    """The last three digits of a number of 64 bits, and a number of 32 bits."""
+    from onnx import TensorProto, helper
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Mod", ["large", "thousand"], ["rest"]),
+            helper.make_node("Cast", ["rest"], ["left"], to=TensorProto.DOUBLE),
+            helper.make_node("Cast", ["small"], ["right"], to=TensorProto.DOUBLE),
+            helper.make_node("Add", ["left", "right"], ["variable"]),
+        ],
+        "whole-numbers",
+        [helper.make_tensor_value_info("large", TensorProto.INT64, [None, 1]), helper.make_tensor_value_info("small", TensorProto.INT32, [None, 1])],
+        [helper.make_tensor_value_info("variable", TensorProto.DOUBLE, [None, 1])],
+        [helper.make_tensor("thousand", TensorProto.INT64, [], [1000])],
+    )
+    onnx = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    rows = [{"large": 1234, "small": 1}, {"large": 5, "small": -2}]
+    save("whole-numbers", onnx, {
+        "format": "esteira.model/1", "runtime": "onnx", "file": "model.onnx", "task": "regression",
+        "inputs": [{"name": "large", "type": "integer"}, {"name": "small", "type": "integer"}],
+        "outputs": [{"name": "variable", "type": "float"}], "label": "rest",
+    }, rows, [row["large"] % 1000 + row["small"] for row in rows])
+
+
 columns_model()
 matrix_model()
 regression_model()
 multiclass_model()
+whole_numbers_model()
 zipmap_model()

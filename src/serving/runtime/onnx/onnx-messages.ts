@@ -1,5 +1,6 @@
 import type { ModelTask } from "#models";
 import type { ModelOutput } from "../../model-runtime.ts";
+import type { InputColumn } from "../../row-source.ts";
 
 /** Main thread → worker. */
 export type WorkerRequest =
@@ -16,11 +17,17 @@ export type WorkerRequest =
       readonly call: number;
       readonly key: string;
       readonly rowCount: number;
-      readonly columns: readonly (Float64Array | readonly string[])[];
+      readonly columns: readonly InputColumn[];
     }
   | { readonly kind: "unload"; readonly call: number; readonly key: string };
 
 /** Worker → main thread. */
 export type WorkerAnswer =
   | { readonly call: number; readonly ok: true; readonly output?: ModelOutput; readonly exact?: readonly string[] }
-  | { readonly call: number; readonly ok: false; readonly problem: string; readonly advice?: string };
+  | {
+      readonly call: number;
+      readonly ok: false;
+      readonly problem: string;
+      readonly advice?: string;
+      readonly refused?: true;
+    };

@@ -1,5 +1,5 @@
 import type { Log } from "#base";
-import { modelStuck, modelUnusable, runtimeFailed } from "../../errors.ts";
+import { modelStuck, modelUnusable, runtimeFailed, valuesRefused } from "../../errors.ts";
 import type { ModelSignature } from "../../model-signature.ts";
 import type { InputColumns } from "../../row-source.ts";
 import type { ModelOutput } from "../../model-runtime.ts";
@@ -109,8 +109,9 @@ function unloadFrom(thread: OnnxThread, key: string): void {
   thread.send({ kind: "unload", key }).catch(() => undefined);
 }
 
-/** @throws SERVING_RUNTIME_FAILED */
+/** @throws SERVING_RUNTIME_FAILED, SERVING_VALUES_REFUSED */
 function outputOf(answer: WorkerAnswer, title: string): ModelOutput {
   if (answer.ok && answer.output !== undefined) return answer.output;
+  if (!answer.ok && answer.refused === true) throw valuesRefused({ model: title, reason: answer.problem });
   throw runtimeFailed({ model: title, reason: answer.ok ? "it gave no output" : answer.problem });
 }

@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { ModelOutput } from "../../model-runtime.ts";
+import type { InputColumn as Column } from "../../row-source.ts";
 import type { WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
 
 /*
@@ -9,7 +10,6 @@ import type { WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
 
 type Load = Extract<WorkerRequest, { kind: "load" }>;
 type Run = Extract<WorkerRequest, { kind: "run" }>;
-type Column = Float64Array | readonly string[];
 
 interface Loaded {
   readonly session: InferenceSession;
@@ -25,6 +25,9 @@ class Unusable extends Error {
     this.advice = advice;
   }
 }
+
+/** A value that the graph's input cannot hold. */
+class Refused extends Error {}
 
 const models = new Map<string, Loaded>();
 
@@ -48,7 +51,13 @@ async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     const advice = error instanceof Unusable ? error.advice : undefined;
-    return { call: request.call, ok: false, problem, ...(advice === undefined ? {} : { advice }) };
+    return {
+      call: request.call,
+      ok: false,
+      problem,
+      ...(advice === undefined ? {} : { advice }),
+      ...(error instanceof Refused ? { refused: true } : {}),
+    };
   }
 }
 
@@ -140,30 +149,39 @@ const NUMERIC = {
     new Tensor("float32", fill(new Float32Array(rows * columns.length), columns, rows), shape),
   float64: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
     new Tensor("float64", fill(new Float64Array(rows * columns.length), columns, rows), shape),
-  int32: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
-    new Tensor("int32", fill(new Int32Array(rows * columns.length), columns, rows), shape),
+  int32: (columns: readonly Column[], rows: number, shape: number[]): Tensor => {
+    const values = new Int32Array(rows * columns.length);
+    scatter(columns, rows, (index, value) => {
+      const whole = Math.trunc(Number(value));
+      if (whole !== (whole | 0)) throw new Refused(`${value} does not fit into its input, a whole number of 32 bits`);
+      values[index] = whole;
+    });
+    return new Tensor("int32", values, shape);
+  },
   bool: (columns: readonly Column[], rows: number, shape: number[]): Tensor =>
     new Tensor("bool", fill(new Uint8Array(rows * columns.length), columns, rows), shape),
   int64: (columns: readonly Column[], rows: number, shape: number[]): Tensor => {
     const values = new BigInt64Array(rows * columns.length);
-    scatter(columns, rows, (index, value) => (values[index] = BigInt(Math.trunc(value as number))));
+    scatter(columns, rows, (index, value) => {
+      values[index] = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
+    });
     return new Tensor("int64", values, shape);
   },
 } as const;
 
-function fill<Target extends Float32Array | Float64Array | Int32Array | Uint8Array>(
+function fill<Target extends Float32Array | Float64Array | Uint8Array>(
   target: Target,
   columns: readonly Column[],
   rowCount: number,
 ): Target {
-  scatter(columns, rowCount, (index, value) => (target[index] = value as number));
+  scatter(columns, rowCount, (index, value) => (target[index] = Number(value)));
   return target;
 }
 
 function scatter(
   columns: readonly Column[],
   rowCount: number,
-  set: (index: number, value: number | string) => void,
+  set: (index: number, value: number | bigint | string) => void,
 ): void {
   const width = columns.length;
   for (const [position, column] of columns.entries()) {

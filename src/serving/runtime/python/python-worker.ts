@@ -165,16 +165,22 @@ async function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<V
 }
 
 /**
- * Numbers go as 64-bit floats, column after column; then, of texts that repeat, the 32-bit place of each in the list of
+ * Numbers go as 64-bit floats, column after column, those beyond 2^53 as whole numbers of 64 bits, whose places among
+ * the numbers the header names; then, of texts that repeat, the 32-bit place of each in the list of
  * the different ones, which stands in the header. Other texts stand in the header as they are.
  */
 function formatCall({ rowCount, columns }: InputColumns): WorkerFrame {
-  const numbers = columns.filter((column) => column instanceof Float64Array);
-  const texts = columns.flatMap((column) => (column instanceof Float64Array ? [] : [toTexts(column)]));
+  const numbers = columns.filter((column) => column instanceof Float64Array || column instanceof BigInt64Array);
+  const texts = columns.flatMap((column) =>
+    column instanceof Float64Array || column instanceof BigInt64Array ? [] : [toTexts(column)],
+  );
   const codes = texts.flatMap((text) => ("codes" in text ? [text.codes] : []));
   const body = new Uint8Array((numbers.length * FLOAT_BYTES + codes.length * CODE_BYTES) * rowCount);
-  for (const [position, values] of numbers.entries())
-    new Float64Array(body.buffer, position * rowCount * FLOAT_BYTES, rowCount).set(values);
+  for (const [position, values] of numbers.entries()) {
+    const start = position * rowCount * FLOAT_BYTES;
+    if (values instanceof Float64Array) new Float64Array(body.buffer, start, rowCount).set(values);
+    else new BigInt64Array(body.buffer, start, rowCount).set(values);
+  }
   const start = numbers.length * rowCount * FLOAT_BYTES;
   for (const [position, values] of codes.entries())
     new Int32Array(body.buffer, start + position * rowCount * CODE_BYTES, rowCount).set(values);
@@ -182,6 +188,7 @@ function formatCall({ rowCount, columns }: InputColumns): WorkerFrame {
     header: {
       kind: "predict",
       rows: rowCount,
+      whole: [...numbers.entries()].flatMap(([position, values]) => (values instanceof Float64Array ? [] : [position])),
       texts: texts.map((text) => ("codes" in text ? { values: text.values } : text.whole)),
     },
     body,
