@@ -4,7 +4,7 @@ import { createIsolation, createSlurmExecutor } from "#executors";
 import { describeExecutor } from "../conformance/executor.ts";
 import { startSlurm } from "../setup/slurm.ts";
 
-const slurm = await startSlurm();
+const slurm = await startSlurm({ nodeTimeoutSeconds: 300 });
 after(() => slurm.stop());
 const { level } = await createIsolation().report();
 

@@ -26,7 +26,12 @@ export interface TestSlurm {
 }
 
 /** @throws Error that says what to install, where Slurm is not on this machine */
-export async function startSlurm(): Promise<TestSlurm> {
+export async function startSlurm({
+  nodeTimeoutSeconds = 10,
+}: {
+  /** How long its node may be silent: on a machine that is busy, longer than it is. */
+  readonly nodeTimeoutSeconds?: number;
+} = {}): Promise<TestSlurm> {
   const missing = NEEDED.filter(
     (program) => spawnSync("sh", ["-c", `command -v ${program}`], { env: { PATH } }).status !== 0,
   );
@@ -66,7 +71,7 @@ SelectTypeParameters=CR_Core
 SchedulerParameters=sched_min_interval=10000,batch_sched_delay=0,sched_interval=1
 ReturnToService=2
 MinJobAge=300
-SlurmdTimeout=10
+SlurmdTimeout=${nodeTimeoutSeconds}
 KillWait=5
 JobRequeue=1
 MailProg=/bin/true

@@ -211,7 +211,8 @@ export class SlurmJobWatch {
     if (said.error !== undefined) return watched.settle(fromErrorFacts(said.error));
     const { result } = said;
     if (result === undefined) return watched.settle(await this.#withoutResult(watched));
-    if (result.endedBy === "cancel" && !said.wasAsked && watched.cancelledAt === undefined) {
+    if (result.endedBy === "cancel" && watched.cancelledAt === undefined) {
+      if (said.wasAsked) return watched.settle(placeLost({ executor: this.#executor, reason: "an engine ended it" }));
       // Slurm told the wrapper to end: why is known once the job has ended.
       const found = await this.#slurm.find(watched.id).catch(() => undefined);
       if (found !== undefined && !hasEnded(found)) return;
@@ -235,6 +236,8 @@ export class SlurmJobWatch {
     if (job.state === "FAILED") return this.#afterFailure(watched, job);
     const reason = LOSSES[job.state];
     if (reason !== undefined) return lost(`${nodeOf(job)}: ${reason}`);
+    // An engine took it back, and Slurm was told so: nobody else cancelled it.
+    if (job.state === "CANCELLED" && (await folder.wasAskedToEnd())) return lost("an engine ended it");
     const end = ENDS[job.state];
     return end === undefined
       ? lost(`it ended as ${job.state} without a result`)

@@ -133,6 +133,11 @@ export class JobFolder {
     await writeFile(join(this.path, "cancel"), "").catch(ifThere<void>(undefined));
   }
 
+  /** Whoever has the folder asked for its end, also before anything was started. */
+  async wasAskedToEnd(): Promise<boolean> {
+    return (await this.#read("cancel")) !== undefined;
+  }
+
   /** True when it is to end: it was asked to, or nobody waits for it any more. */
   async isToEnd(): Promise<"asked" | "abandoned" | undefined> {
     const names = await readdir(this.path).catch(ifThere<readonly string[] | undefined>(undefined));
