@@ -34,6 +34,7 @@ import { ACTIONS_OF_LIMIT, type Role, ROLES } from "./roles.ts";
 
 const TOKEN_PREFIX = "est_";
 const ATTEMPT_TOKEN_PREFIX = "esa_";
+const LENT_TOKEN_PREFIX = "esw_";
 const SECRET_BYTES = 32;
 const TOUCH_INTERVAL_MS = 60_000;
 const USER_NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
@@ -99,8 +100,22 @@ export interface Access {
   createAttemptToken(attempt: { readonly attemptId: string; readonly token: number }): Promise<string>;
   /** Of one user, or of all; newest first, at most 1,000. */
   tokens(user?: string): Promise<readonly StoredToken[]>;
+  /**
+   * A token for a worker that this process starts on another machine. It is known to this process alone, can do nothing
+   * but what workers do, and is void once it is revoked or the process has ended.
+   *
+   * @param worker.name who calls with it, as events say
+   */
+  lendToken(worker: { readonly name: string; readonly project: string }): LentToken;
   /** @throws ACCESS_TOKEN_MISSING */
   revokeToken(token: { readonly id: string; readonly actor: string }): Promise<void>;
+}
+
+/** A token of {@link Access.lendToken}. */
+export interface LentToken {
+  readonly token: string;
+  /** Idempotent. */
+  revoke(): void;
 }
 
 export interface AccessOptions {
@@ -115,6 +130,7 @@ export interface AccessOptions {
 /** Opens access on a store. */
 export function createAccess(options: AccessOptions): Access {
   const { store, clock } = options;
+  const lent = new Map<string, Lent>();
   let setUp = false;
 
   async function isSetUp(): Promise<boolean> {
@@ -126,6 +142,7 @@ export function createAccess(options: AccessOptions): Access {
     isSetUp,
     async authenticate({ authorization, loopback }) {
       const secret = readCredentials(authorization);
+      if (secret?.token.startsWith(LENT_TOKEN_PREFIX) === true) return identifyLent(lent, secret.token);
       if (secret !== undefined) return identify(options, secret);
       if (await isSetUp()) {
         if (!loopback || options.loopbackRole === undefined) throw unauthenticated({ reason: "no token was sent" });
@@ -151,6 +168,12 @@ export function createAccess(options: AccessOptions): Access {
       return `${ATTEMPT_TOKEN_PREFIX}${attemptId}_${secret}`;
     },
     tokens: (user) => store.read((transaction) => listTokens(transaction, user)),
+    lendToken({ name, project }) {
+      const [id, secret] = [newId(), randomBytes(SECRET_BYTES).toString("base64url")];
+      const identity: Identity = { name, kind: "token", roles: [{ project, role: "viewer" }], only: "work" };
+      lent.set(id, { secretHash: hashSecret(secret), identity });
+      return { token: `${LENT_TOKEN_PREFIX}${id}_${secret}`, revoke: () => void lent.delete(id) };
+    },
     revokeToken: ({ id, actor }) =>
       store.write(async (transaction) => {
         const atMs = clock.now();
@@ -158,6 +181,19 @@ export function createAccess(options: AccessOptions): Access {
         await record(transaction, { atMs, type: "token.revoked", subject: id, actor });
       }),
   };
+}
+
+interface Lent {
+  readonly secretHash: string;
+  readonly identity: Identity;
+}
+
+function identifyLent(lent: ReadonlyMap<string, Lent>, token: string): Identity {
+  const [, id = "", secret = ""] = /^esw_([0-9A-Z]{26})_([\w-]+)$/.exec(token) ?? [];
+  const found = lent.get(id);
+  if (found === undefined || !secretsEqual(hashSecret(secret), found.secretHash))
+    throw unauthenticated({ reason: "the token is not valid, or not any more" });
+  return found.identity;
 }
 
 interface Credentials {

@@ -23,6 +23,7 @@ export interface WorkerRequest {
   readonly python?: string | undefined;
   readonly most?: number | undefined;
   readonly idleMs?: number | undefined;
+  readonly silenceMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onReady: (facts: { readonly name: string; readonly gives: string }) => void;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sshHostSchema, sshKeySchema } from "./targets.ts";
 import { sizeSchema } from "./values.ts";
 
 /** A part of this machine. */
@@ -76,5 +77,42 @@ export const workerExecutorSchema = z.strictObject({
     .transform((settings) => settings ?? { labels: [] })
     .describe(
       "Workers on other machines, which share no files with this one and take steps over HTTP: a process started with `esteira worker` is one.",
+    ),
+});
+
+const commandSchema = z
+  .string()
+  .regex(/^(\/[\w./-]+|[\w.-]+)$/, "expected a plain name or an absolute path")
+  .default("esteira");
+
+/** Workers that the server starts itself. */
+export const sshExecutorSchema = z.strictObject({
+  ssh: z
+    .strictObject({
+      hosts: z.array(sshHostSchema).min(1).max(100).describe("Each gets a worker."),
+      key: sshKeySchema,
+      command: commandSchema.describe(
+        "Program on the hosts, of the server's version: a name on the PATH of the login, or an absolute path. Default esteira.",
+      ),
+      folder: z
+        .string()
+        .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[\w./-]*[\w-]$/, "expected an absolute folder of plain names")
+        .optional()
+        .describe(
+          "Folder on the hosts with cache, environments and folders of steps. Default ~/.cache/esteira/ssh/PROJECT/NAME.",
+        ),
+      cpus: z.int().min(1).max(100_000).optional().describe("What the steps of a host have together. Default: all."),
+      gpus: z.int().min(0).max(10_000).optional().describe("Default: the host's NVIDIA devices."),
+      memory: sizeSchema.optional().describe("Default: the host's memory."),
+      url: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe(
+          "Where the hosts reach this server by themselves. Default: through the SSH connection, which asks nothing of the network but that.",
+        ),
+      lease: leaseSchema,
+    })
+    .describe(
+      "Hosts that are reached by SSH, and share no files with this machine: the server starts a worker on each, keeps it running, and ends it with itself.",
     ),
 });

@@ -2,7 +2,8 @@ import { z } from "zod";
 
 const ADDRESS = /^([a-z_][a-z0-9_-]{0,31})@([A-Za-z0-9][A-Za-z0-9.-]{0,252}|[0-9a-f:]{2,39})(?::(\d{1,5}))?$/;
 
-const hostSchema = z
+/** A host that is reached by SSH. */
+export const sshHostSchema = z
   .strictObject({
     address: z.string().regex(ADDRESS, "expected USER@HOST or USER@HOST:PORT").describe("USER@HOST or USER@HOST:PORT."),
     host_key: z
@@ -15,21 +16,23 @@ const hostSchema = z
     return { user, address: name, port: Number(port), hostKey };
   });
 
+export const sshKeySchema = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
+  .describe("Name of the secret that holds the private key.");
+
 /** Where code is deployed to beside processes of this machine. */
 export const targetsSchema = z
   .record(
     z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "a target's name holds a–z, 0–9 and -"),
     z.strictObject({
       ssh: z.strictObject({
-        hosts: z.array(hostSchema).min(1).max(100).describe("One after the other, in this order."),
+        hosts: z.array(sshHostSchema).min(1).max(100).describe("One after the other, in this order."),
         folder: z
           .string()
           .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[\w./-]+[\w-]$/, "expected an absolute folder of plain names")
           .describe("Folder on each host: `releases/`, and `current`, which leads to one of them."),
-        key: z
-          .string()
-          .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
-          .describe("Name of the secret that holds the private key."),
+        key: sshKeySchema,
         keep: z.int().min(2).max(100).default(5).describe("Releases that stay on a host. Default 5."),
       }),
     }),

@@ -70,4 +70,6 @@ export interface Executor {
   workers?(): Promise<readonly ExecutorWorker[]>;
   /** Ends and forgets what there is of an attempt: resolves when nothing of `reference` runs any more. */
   reap(reference: ProcessHandle["reference"]): Promise<void>;
+  /** Ends what it keeps running beside processes, where it does: it is used no more. */
+  close?(): Promise<void>;
 }

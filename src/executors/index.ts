@@ -39,6 +39,7 @@ export { certificateVariables } from "./isolation/system-view.ts";
 export { createIsolation, type Isolation, type IsolationOptions, type IsolationReport } from "./isolation/isolation.ts";
 export { createLocalExecutor, type LocalExecutorOptions } from "./drivers/local.ts";
 export { createSlurmExecutor, type SlurmExecutorOptions } from "./drivers/slurm.ts";
+export { createSshExecutor, type SshExecutorOptions } from "./drivers/ssh.ts";
 export { createWorkerPool, type WorkerPoolOptions } from "./drivers/worker-pool.ts";
 export { runWorker, type WorkerHostOptions } from "./host/worker-host.ts";
 export { createTaskBoard, type Sealer, type TaskBoard } from "./remote/task-board.ts";

@@ -24,12 +24,16 @@ export async function openTestServer(
     readonly yaml?: string;
     readonly prepare?: (folder: string) => Promise<void>;
     readonly start?: boolean;
+    readonly environment?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<OpenedServer> {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "esteira.yaml"), `name: p\n${options.yaml ?? ""}`);
   await options.prepare?.(folder);
-  const settings = readSettings({ PATH: process.env["PATH"] ?? "", HOME: folder, ESTEIRA_USER: "maria" }, false);
+  const settings = readSettings(
+    { PATH: process.env["PATH"] ?? "", HOME: folder, ESTEIRA_USER: "maria", ...options.environment },
+    false,
+  );
   const platform = await openStorePlatform({
     config: await loadProjectConfig(folder),
     isProject: true,

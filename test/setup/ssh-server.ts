@@ -12,6 +12,18 @@ export interface SshServer {
   readonly address: string;
   readonly port: number;
   readonly hostKey: string;
+  /** Of the daemon that listens. */
+  readonly pid: number;
+}
+
+/** A key to log in with, made in a folder. */
+export async function makeLoginKey(folder: string): Promise<{ readonly key: string; readonly publicKey: string }> {
+  await mkdir(folder, { recursive: true });
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(folder, "login")]);
+  const [key, publicKey] = await Promise.all(
+    ["login", "login.pub"].map((name) => readFile(join(folder, name), "utf8")),
+  );
+  return { key: key ?? "", publicKey: publicKey ?? "" };
 }
 
 /** Why no sshd can be started here; false: it can. */
@@ -52,7 +64,7 @@ PidFile none
     await delay(20);
   }
   const [type, key] = (await readFile(`${hostKey}.pub`, "utf8")).split(" ");
-  return { user: userInfo().username, address: "127.0.0.1", port, hostKey: `${type} ${key}` };
+  return { user: userInfo().username, address: "127.0.0.1", port, hostKey: `${type} ${key}`, pid: server.pid ?? 0 };
 }
 
 async function freePort(): Promise<number> {

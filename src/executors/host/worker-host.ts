@@ -50,6 +50,8 @@ export interface WorkerHostOptions {
   readonly most?: number | undefined;
   /** Ends when it had nothing to do for so long; default never. */
   readonly idleMs?: number | undefined;
+  /** Ends when it did not hear of the server for so long; default never. */
+  readonly silenceMs?: number | undefined;
   /** Ends it: what runs is ended, and told. */
   readonly signal: AbortSignal;
   /** Called once the server knows it. */
@@ -69,7 +71,8 @@ interface Held {
  * A worker that does not reach its server for most of a task's lease ends the task itself, so that the same step never
  * runs twice; one that only lost the network for a while goes on.
  *
- * @throws EXECUTORS_WORKER_REFUSED, EXECUTORS_WORKER_UNKNOWN when another worker took its name
+ * @throws EXECUTORS_WORKER_REFUSED, EXECUTORS_WORKER_UNKNOWN when another worker took its name,
+ *   EXECUTORS_SERVER_UNREACHABLE when it was silent for too long
  */
 export async function runWorker(options: WorkerHostOptions): Promise<void> {
   await mkdir(options.folder, { recursive: true, mode: 0o700 });
@@ -184,6 +187,7 @@ class WorkerHost {
     } catch (error) {
       if (this.#news.signal.aborted) return;
       if (!isEsteiraError(error, workerUnreachable.code)) throw error;
+      if (performance.now() - this.#heardAt > (this.#options.silenceMs ?? Infinity)) throw error;
       this.#options.log.warn("the server does not answer", { url: this.#options.url, reason: messageOf(error) });
       await delay(PAUSE_MS, undefined, { signal: this.#options.signal }).catch(() => {});
     }

@@ -6,9 +6,19 @@ export const sshFailed: ErrorFactory<{ host: string; what: string; reason: strin
     status: 502,
     kind: "transient",
     message: ({ host, what, reason }) => `${host} could not ${what}: ${reason}`,
-    hint: () => "Look at the address, the host key and the login key of the target in esteira.yaml, by hand: ssh -v.",
+    hint: () => "Look at the address, the host key and the login key in esteira.yaml, by hand: ssh -v.",
     solve:
-      "Check the target's `hosts` in `esteira.yaml`: address, port, `host_key` (ssh-keyscan HOST), and that the host knows the login key.",
+      "Check `hosts` of the target or executor in `esteira.yaml`: address, port, `host_key` (ssh-keyscan HOST), and that the host knows the login key. An executor's host also needs `esteira` (its `command`), and must allow the forwarding of ports, or name its `url`.",
+  },
+);
+
+export const sshKeyMissing: ErrorFactory<{ executor: string; secret: string }> = defineError(
+  "EXECUTORS_SSH_KEY_MISSING",
+  {
+    status: 424,
+    message: ({ executor, secret }) => `Executor "${executor}" needs the secret ${secret}, and it is not set`,
+    hint: ({ secret }) => `Set ESTEIRA_SECRET_${secret} to the private key, and start the server again.`,
+    solve: "Set the secret that `key` of the executor names to the private key, where esteira is started.",
   },
 );
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -91,19 +91,36 @@ async function withFiles<Result>(
 ): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), "esteira-ssh-"));
   try {
-    const files = { key: join(folder, "key"), knownHosts: join(folder, "known_hosts") };
-    await writeFile(files.key, key.endsWith("\n") ? key : `${key}\n`, { mode: 0o600 });
-    await writeFile(
-      files.knownHosts,
-      `[${host.address}]:${host.port} ${host.hostKey}\n${host.address} ${host.hostKey}\n`,
-    );
-    return await work(files);
+    return await work(await writeFiles(folder, { host, key }));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function argumentsOf(host: SshHost, { key, knownHosts }: KeyFiles, script: string): readonly string[] {
+async function writeFiles(folder: string, { host, key }: Pick<SshSession, "host" | "key">): Promise<KeyFiles> {
+  const files = { key: join(folder, "key"), knownHosts: join(folder, "known_hosts") };
+  await writeFile(files.key, key.endsWith("\n") ? key : `${key}\n`, { mode: 0o600 });
+  await writeFile(
+    files.knownHosts,
+    `[${host.address}]:${host.port} ${host.hostKey}\n${host.address} ${host.hostKey}\n`,
+  );
+  return files;
+}
+
+/** Ports of the host that lead to this machine while a script runs there. */
+interface ReversePort {
+  /** Of the host's loopback. */
+  readonly there: number;
+  /** Of this machine's loopback. */
+  readonly here: number;
+}
+
+function argumentsOf(
+  host: SshHost,
+  { key, knownHosts }: KeyFiles,
+  { script, reverse }: { readonly script: string; readonly reverse?: ReversePort | undefined },
+): readonly string[] {
+  const forwards = reverse === undefined ? { ClearAllForwardings: "yes" } : { ExitOnForwardFailure: "yes" };
   const options = {
     BatchMode: "yes",
     StrictHostKeyChecking: "yes",
@@ -118,7 +135,7 @@ function argumentsOf(host: SshHost, { key, knownHosts }: KeyFiles, script: strin
     ServerAliveInterval: "10",
     ServerAliveCountMax: "6",
     ForwardAgent: "no",
-    ClearAllForwardings: "yes",
+    ...forwards,
     LogLevel: "ERROR",
   };
   return [
@@ -126,6 +143,7 @@ function argumentsOf(host: SshHost, { key, knownHosts }: KeyFiles, script: strin
     "/dev/null",
     "-T",
     ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+    ...(reverse === undefined ? [] : ["-R", `127.0.0.1:${reverse.there}:127.0.0.1:${reverse.here}`]),
     "-p",
     String(host.port),
     "-l",
@@ -135,6 +153,41 @@ function argumentsOf(host: SshHost, { key, knownHosts }: KeyFiles, script: strin
     // Whatever the login shell is.
     `sh -c ${quoteWord(script)}`,
   ];
+}
+
+/** A script that runs on a host for as long as both sides want it to. */
+export interface SshScript {
+  readonly process: ChildProcessWithoutNullStreams;
+  /** To be called once it wrote something: the files of the login are no more needed. */
+  connected(): Promise<void>;
+}
+
+/**
+ * Starts a script on a host that goes on until it ends or its input does: however this process ends, its input ends
+ * with it.
+ */
+export async function startScript(
+  { host, key, signal }: SshSession,
+  given: { readonly script: string; readonly reverse?: ReversePort | undefined; readonly searchPath: string },
+): Promise<SshScript> {
+  const folder = await mkdtemp(join(tmpdir(), "esteira-ssh-"));
+  const forget = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const files = await writeFiles(folder, { host, key });
+    const ssh = spawn("ssh", argumentsOf(host, files, given), {
+      env: { PATH: given.searchPath, LC_ALL: "C" },
+      stdio: ["pipe", "pipe", "pipe"],
+      signal,
+    });
+    // What is written to one that has ended is told by its end.
+    ssh.stdin.on("error", () => {});
+    ssh.once("close", () => void forget());
+    ssh.once("error", () => void forget());
+    return { process: ssh, connected: forget };
+  } catch (error) {
+    await forget();
+    throw error;
+  }
 }
 
 function runScript(
@@ -150,7 +203,7 @@ function runScript(
   const { session, script, files, from } = of;
   const env = { PATH: searchPath, LC_ALL: "C" };
   return new Promise((resolve, reject) => {
-    const ssh = spawn("ssh", argumentsOf(session.host, files, script), {
+    const ssh = spawn("ssh", argumentsOf(session.host, files, { script }), {
       env,
       stdio: [from === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       signal: session.signal,

@@ -53,6 +53,11 @@ export const command: Command = {
     python: { type: "string", value: "PATH", help: "Python of its environments; default: the first on PATH." },
     "max-tasks": { type: "string", value: "N", help: "End after so many; default: never." },
     idle: { type: "string", value: "SECONDS", help: "End when it had nothing to do for so long; default: never." },
+    silence: {
+      type: "string",
+      value: "SECONDS",
+      help: "End when the server was not heard of for so long; default: never, it is asked again and again.",
+    },
     json: { type: "boolean", help: "Write JSON for machines, one object a line." },
   },
   examples: [
@@ -110,7 +115,10 @@ function machineOf(
   const isolation = ISOLATION_SETTINGS.find((level) => level === asked);
   if (asked !== undefined && isolation === undefined)
     throw wrong(`--isolation is ${JSON.stringify(asked)}; expected auto, sandbox, user or none`);
-  const idle = count(options, "idle", 1);
+  const milliseconds = (name: string): number | undefined => {
+    const seconds = count(options, name, 1);
+    return seconds === undefined ? undefined : seconds * 1000;
+  };
   return {
     name: textOption(options, "name"),
     executor: textOption(options, "executor"),
@@ -122,7 +130,8 @@ function machineOf(
     isolation,
     python: textOption(options, "python"),
     most: count(options, "max-tasks", 1),
-    idleMs: idle === undefined ? undefined : idle * 1000,
+    idleMs: milliseconds("idle"),
+    silenceMs: milliseconds("silence"),
   };
 }
 
