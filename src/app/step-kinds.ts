@@ -10,7 +10,7 @@ import {
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
 import { readRunNumber, readStepResults } from "#engine";
-import { createNodeKind, createPythonKind, createRunKind } from "#executors";
+import { createDbtKind, createNodeKind, createPythonKind, createRunKind } from "#executors";
 import { createJoinKind } from "#features";
 import { createAdoptKind, createTestKind } from "#models";
 import { createNotebookKind } from "#notebooks";
@@ -29,6 +29,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
       contracts: { problems: modelContractProblems, inputs: contractInputs, describe: describeContract },
     }),
     createNodeKind(),
+    createDbtKind(parts),
     createCaptureKind({
       ...parts,
       captureFolders: parts.config.capture.folders,

@@ -5,12 +5,14 @@ import type { AssetStorage, AttemptContext, PublishedOutput } from "#pipeline";
 import type { LocalFiles } from "#storage";
 import type { Analytics } from "./analytics/analytics.ts";
 import { quotePath } from "./analytics/sql-text.ts";
-import type { Datasets, WriteDisposition } from "./dataset.ts";
+import type { Datasets, DatasetWrite, WriteDisposition } from "./dataset.ts";
 import { type ContractedDependencies, openContract } from "./contract/contracted-write.ts";
 import { contractSchema, limitsSchema } from "./contract/step-contract.ts";
 import { tableNameOf } from "./dataset-write.ts";
 import { partitionWriteOf } from "./partition-slices.ts";
+import { storedType } from "./delta/schema.ts";
 import { outputUnreadable } from "./errors.ts";
+import { lineageOfQuery } from "./transform/query-lineage.ts";
 
 export interface DatasetStorageDependencies extends ContractedDependencies {
   readonly analytics: Analytics;
@@ -55,6 +57,7 @@ export function createDatasetStorage(dependencies: DatasetStorageDependencies): 
             kind: output.kind === "features" ? "features" : "data",
             disposition: dispositionOf(output.options),
             ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
+            content: await contentSaid(analytics, output.options),
             select,
             connection,
             provenance: provenanceOf(attempt),
@@ -121,6 +124,40 @@ function scriptOf(declaration: unknown): string {
 
 function dispositionOf(options: object | undefined): WriteDisposition {
   return (options as { write?: WriteDisposition } | undefined)?.write ?? "replace";
+}
+
+const column = z.object({ name: z.string(), type: z.string() });
+const said = z.object({
+  /** Columns with the DuckDB types that their maker gave them. */
+  columns: z.array(column).optional(),
+  checks: z
+    .array(
+      z.object({
+        id: z.string(),
+        expectation: z.string(),
+        severity: z.enum(["error", "warning"]),
+        value: z.string(),
+        holds: z.boolean(),
+      }),
+    )
+    .optional(),
+  /** The SELECT that gave the rows, over these tables. */
+  query: z.object({ sql: z.string(), tables: z.record(z.string(), z.array(column)) }).optional(),
+});
+
+/** What a kind knows of the rows beyond the files that its process left. */
+async function contentSaid(
+  analytics: Analytics,
+  options: object | undefined,
+): Promise<NonNullable<DatasetWrite["content"]>> {
+  const { columns = [], checks = [], query } = said.parse(options ?? {});
+  const other = columns.filter(({ type }) => storedType(type) !== type);
+  const lineage = query === undefined ? undefined : await lineageOfQuery(analytics, { ...query, output: columns });
+  return {
+    ...(other.length === 0 ? {} : { storedFrom: Object.fromEntries(other.map(({ name, type }) => [name, type])) }),
+    ...(checks.length === 0 ? {} : { checks }),
+    ...(lineage === undefined ? {} : { lineage }),
+  };
 }
 
 function provenanceOf(attempt: AttemptContext<unknown>): Record<string, string> {

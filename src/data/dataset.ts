@@ -74,6 +74,8 @@ export interface DatasetContent {
   readonly measured?: Readonly<Record<string, number>>;
   /** `COLUMN: TREATMENT` of the contract → values that it changed, of the rows that were read for this version. */
   readonly treated?: Readonly<Record<string, number>>;
+  /** Column → type that its maker gave it, where a Delta table has none like it. */
+  readonly storedFrom?: Readonly<Record<string, string>>;
   /** Column lineage of the SQL that made it. */
   readonly lineage?: Json;
   /** The source files captured with this version. */
@@ -209,6 +211,7 @@ export interface DatasetWrite {
       | "checks"
       | "measured"
       | "lineage"
+      | "storedFrom"
       | "captured"
       | "cursor"
       | "replayed"

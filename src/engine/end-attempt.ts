@@ -177,10 +177,7 @@ async function recordMade(
         ...(result.recipe === undefined ? {} : { recipe: result.recipe }),
         ...(result.isolation === undefined ? {} : { isolation: result.isolation }),
       },
-      inputs: [
-        ...result.inputs.map(({ role, version: input }) => ({ versionId: input.id, role })),
-        ...(made.alsoMadeFrom ?? []),
-      ],
+      inputs: [...inputsOf(made, result, outputs), ...(made.alsoMadeFrom ?? [])],
     });
     outputs.set(made.asset, {
       asset: made.asset,
@@ -190,6 +187,20 @@ async function recordMade(
     if (isNew) created.set(made.asset, { versionId: version.id, version: version.version, digest: version.digest });
   }
   return { outputs, created };
+}
+
+/** What a version was made from: all that the step read, or what its kind says of it. */
+function inputsOf(
+  { reads }: MadeVersion,
+  { inputs }: Success["result"],
+  before: ReadonlyMap<string, { readonly versionId: string }>,
+): readonly { readonly versionId: string; readonly role: string }[] {
+  const read = inputs.filter(({ asset }) => reads?.includes(asset) !== false);
+  const made = (reads ?? []).flatMap((asset) => before.get(asset) ?? []);
+  return [
+    ...read.map(({ role, version }) => ({ versionId: version.id, role })),
+    ...made.map(({ versionId }) => ({ versionId, role: "input" })),
+  ];
 }
 
 interface Success extends Writing {

@@ -44,6 +44,7 @@ export { createWorkerPool, type WorkerPoolOptions } from "./drivers/worker-pool.
 export { runWorker, type WorkerHostOptions } from "./host/worker-host.ts";
 export { createTaskBoard, type Sealer, type TaskBoard } from "./remote/task-board.ts";
 export { executorNotDeclared, trialFailed } from "./errors.ts";
+export { createDbtKind, type DbtKindDependencies } from "./dbt/dbt-kind.ts";
 export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
 export { createRunKind, type RunDeclaration } from "./kinds/run.ts";
 export type { ScriptFacts } from "./ssh/deploy-script.ts";

@@ -190,6 +190,11 @@ export interface MadeVersion {
   readonly rowCount?: number;
   readonly sizeBytes?: number;
   readonly content: object;
+  /**
+   * Assets that it was made from, of the step's inputs and of what the step made before it in its list. Default: all
+   * inputs.
+   */
+  readonly reads?: readonly string[];
   /** Versions beyond the step's inputs that it was made from. */
   readonly alsoMadeFrom?: readonly { readonly versionId: string; readonly role: string }[];
 }

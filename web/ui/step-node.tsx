@@ -47,7 +47,7 @@ const KIND_ICONS = {
 
 /** The load of a step kind, for colours where the server does not say it. */
 export function loadOfKind(kind: string): string {
-  if (["capture", "sql", "publish"].includes(kind)) return "data";
+  if (["capture", "sql", "dbt", "publish"].includes(kind)) return "data";
   return ["run", "node"].includes(kind) ? "code" : "models";
 }
 

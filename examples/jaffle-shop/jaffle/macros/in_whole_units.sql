@@ -1,0 +1,1 @@
+{% macro in_whole_units(column) %}({{ column }} / 100)::decimal(16, 2){% endmacro %}
