@@ -136,6 +136,8 @@ class DbtRun:
 
     def node_of(self, node: Any) -> dict[str, Any]:
         reads, tables = self.reads_of(node)
+        # An incremental model looks at what it made before.
+        tables[node.relation_name] = node.alias
         compiled = getattr(node, "compiled_code", None)
         query = compiled if str(node.resource_type) == "model" and str(node.language) == "sql" else None
         return {

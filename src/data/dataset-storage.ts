@@ -57,7 +57,7 @@ export function createDatasetStorage(dependencies: DatasetStorageDependencies): 
             kind: output.kind === "features" ? "features" : "data",
             disposition: dispositionOf(output.options),
             ...(attempt.partitionWrite === undefined ? {} : partitionWriteOf(attempt, attempt.partitionWrite)),
-            content: await contentSaid(analytics, output.options),
+            content: await contentSaid(analytics, output),
             select,
             connection,
             provenance: provenanceOf(attempt),
@@ -148,11 +148,12 @@ const said = z.object({
 /** What a kind knows of the rows beyond the files that its process left. */
 async function contentSaid(
   analytics: Analytics,
-  options: object | undefined,
+  { asset, options }: { readonly asset: string; readonly options?: object },
 ): Promise<NonNullable<DatasetWrite["content"]>> {
   const { columns = [], checks = [], query } = said.parse(options ?? {});
   const other = columns.filter(({ type }) => storedType(type) !== type);
-  const lineage = query === undefined ? undefined : await lineageOfQuery(analytics, { ...query, output: columns });
+  const lineage =
+    query === undefined ? undefined : await lineageOfQuery(analytics, { ...query, output: columns, own: asset });
   return {
     ...(other.length === 0 ? {} : { storedFrom: Object.fromEntries(other.map(({ name, type }) => [name, type])) }),
     ...(checks.length === 0 ? {} : { checks }),

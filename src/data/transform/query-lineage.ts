@@ -1,6 +1,6 @@
 import type { Json } from "#base";
 import type { Analytics, Column } from "../analytics/analytics.ts";
-import { columnLineage } from "./column-lineage.ts";
+import { columnLineage, type LineageInput } from "./column-lineage.ts";
 import { analyseSql } from "./sql-text-analysis.ts";
 
 /**
@@ -14,19 +14,23 @@ export async function lineageOfQuery(
     readonly sql: string;
     readonly tables: Readonly<Record<string, readonly Column[]>>;
     readonly output: readonly Column[];
+    /** The dataset itself, as it was before: nothing comes from there. */
+    readonly own: string;
   },
 ): Promise<Json | undefined> {
   const analysis = await analyseSql(analytics, of.sql);
   if (analysis.problems.length > 0) return undefined;
   const lineage = await columnLineage(of.sql, new Map(Object.entries(of.tables)), of.output, analysis);
+  const others = (inputs: readonly LineageInput[]): Json =>
+    inputs.flatMap((input) => (input.dataset === of.own ? [] : { ...input }));
   return {
     format: lineage.format,
     columns: Object.fromEntries(
       Object.entries(lineage.columns).map(([name, { inputs, unknown }]) => [
         name,
-        { inputs: inputs.map((input) => ({ ...input })), ...(unknown === undefined ? {} : { unknown }) },
+        { inputs: others(inputs), ...(unknown === undefined ? {} : { unknown }) },
       ]),
     ),
-    dataset: lineage.dataset.map((input) => ({ ...input })),
+    dataset: others(lineage.dataset),
   };
 }

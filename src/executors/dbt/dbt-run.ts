@@ -218,7 +218,7 @@ async function publishAll(
           : {
               query: {
                 sql: node.query,
-                tables: Object.fromEntries(node.reads.map((name) => [name, columns.get(name) ?? []])),
+                tables: Object.fromEntries([...node.reads, node.name].map((name) => [name, columns.get(name) ?? []])),
               },
             }),
       },
