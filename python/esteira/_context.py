@@ -16,6 +16,12 @@ class EsteiraError(RuntimeError):
     """The step asked for something that its declaration does not give it."""
 
 
+class MissingParam(EsteiraError, KeyError):
+    """A param that the step was not given: `params.get(name, default)` and `name in params` know it."""
+
+    __str__ = Exception.__str__
+
+
 class Input:
     """One version of an asset that the step reads."""
 
@@ -74,7 +80,7 @@ class Params(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         values = context().params
         if name not in values:
-            raise EsteiraError(f'No param "{name}" was given to this step{_nearest(name, values)}; given: {", ".join(sorted(values)) or "none"}')
+            raise MissingParam(f'No param "{name}" was given to this step{_nearest(name, values)}; given: {", ".join(sorted(values)) or "none"}')
         return values[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -6,6 +6,7 @@ import {
   createSqlKind,
   describeContract,
   modelContractProblems,
+  scriptTestProblems,
 } from "#data";
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
@@ -27,6 +28,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createPythonKind({
       environments: parts.environments,
       contracts: { problems: modelContractProblems, inputs: contractInputs, describe: describeContract },
+      tests: { problems: scriptTestProblems },
     }),
     createNodeKind(),
     createDbtKind(parts),

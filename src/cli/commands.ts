@@ -16,7 +16,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Check every file of the project without running anything",
     load: () => import("./commands/project/lint.ts"),
   },
-  test: { summary: "Run the unit tests of SQL models", load: () => import("./commands/pipeline/test.ts") },
+  test: { summary: "Run the unit tests of SQL and Python models", load: () => import("./commands/pipeline/test.ts") },
   plan: { summary: "Say what would run, what is cached, and why", load: () => import("./commands/pipeline/plan.ts") },
   run: { summary: "Run a pipeline, or finish one", load: () => import("./commands/pipeline/run.ts") },
   retry: {

@@ -93,7 +93,7 @@ const READERS: readonly (readonly [RegExp, (path: string) => string])[] = [
 ];
 
 /** @throws DATA_OUTPUT_UNREADABLE when there is no file, or one of another format */
-async function selectFiles(asset: string, folder: string): Promise<string> {
+export async function selectFiles(asset: string, folder: string): Promise<string> {
   const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))

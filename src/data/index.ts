@@ -37,6 +37,7 @@ export { declaredWrite } from "./write-declaration.ts";
 export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";
 export { createSqlKind, type SqlDeclaration, type SqlKindDependencies } from "./transform/sql-kind.ts";
+export { type RunScript, scriptTestProblems, testScriptStep } from "./transform/test-script-step.ts";
 export { testSqlStep } from "./transform/test-sql-step.ts";
 export { describeResult } from "./transform/unit-tests/describe-result.ts";
 export type { UnitTestResult } from "./transform/unit-tests/run-unit-tests.ts";

@@ -3,9 +3,12 @@ export {
   inputsOfCalls,
   lockOf,
   publishOutput,
+  pythonSchema,
   type PythonDeclaration,
   type StepContracts,
+  type StepTests,
 } from "./kinds/python.ts";
+export { runScriptOnce, type ScriptOnce } from "./kinds/python-once.ts";
 export { quoteWord } from "./shell-word.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";
 export { findPython } from "./python-interpreter.ts";

@@ -27,27 +27,41 @@ export async function writeStepContext(
   attempt: AttemptContext<unknown>,
   params: Readonly<Record<string, Json>>,
 ): Promise<StepContext> {
-  const outputFolder = join(attempt.workFolder, "output");
-  await mkdir(outputFolder, { recursive: true });
   const inputs: Record<string, unknown> = {};
   for (const [name, version] of attempt.inputs) {
     const located = await attempt.locate(version);
     inputs[name] = { ...located, version: version.version, digest: version.digest };
   }
-  const file = join(attempt.workFolder, "context.json");
-  const outputFile = join(attempt.workFolder, "outputs");
-  await writeFile(outputFile, "");
   const { project, pipeline, step, stepRunId, attemptId, item } = attempt;
   const partition = attempt.partition === undefined ? undefined : partitionScope(attempt.partition);
   const steps = await attempt.stepResults();
-  await writeFile(
-    file,
-    JSON.stringify(
-      { project, pipeline, step, stepRunId, attemptId, params, inputs, item, partition, steps, outputFolder },
-      undefined,
-      2,
-    ),
-  );
+  return writeContext(attempt.workFolder, {
+    project,
+    pipeline,
+    step,
+    stepRunId,
+    attemptId,
+    params,
+    inputs,
+    item,
+    partition,
+    steps,
+  });
+}
+
+/**
+ * Writes the file that `ESTEIRA_CONTEXT` names.
+ *
+ * @param folder absolute, writable by the process
+ * @param facts what the file says beside the folder of the outputs
+ */
+export async function writeContext(folder: string, facts: object): Promise<StepContext> {
+  const outputFolder = join(folder, "output");
+  await mkdir(outputFolder, { recursive: true });
+  const file = join(folder, "context.json");
+  const outputFile = join(folder, "outputs");
+  await writeFile(outputFile, "");
+  await writeFile(file, JSON.stringify({ ...facts, outputFolder }, undefined, 2));
   return {
     outputFolder,
     outputFile,

@@ -19,7 +19,13 @@ export { PULL_REQUEST_ACTIONS, type PullRequestAction, USUAL_PULL_REQUEST_ACTION
 export { parseExpression, pathsOf, type Scope, STATUS, type StatusFunction } from "./define/expression.ts";
 export { findExpressions, holds, interpolate, parseCondition, stepsReadBy, toText } from "./define/interpolate.ts";
 export { jsonSchemas } from "./define/json-schemas.ts";
-export { assertValid, type LoadedProject, loadProjectPipelines, type PipelineSource } from "./define/load-project.ts";
+export {
+  assertValid,
+  createAnalysisContext,
+  type LoadedProject,
+  loadProjectPipelines,
+  type PipelineSource,
+} from "./define/load-project.ts";
 export {
   RETRAINING_TRIGGERS,
   type RetrainingDefinition,

@@ -33,5 +33,5 @@ it("esteira test runs the tests of all models or one, and says by its exit code 
     [1, { columns: ["n"], missing: [["5"]], unexpected: [["4"]], isOrder: false }],
   );
   assert.match((await runEsteira(folder, ["test", "twise"])).stderr, /PIPELINE_STEP_UNKNOWN[\s\S]*twice/);
-  assert.match((await runEsteira(folder, ["test", "raw"])).stdout, /No SQL model has unit tests/);
+  assert.match((await runEsteira(folder, ["test", "raw"])).stdout, /No model has unit tests/);
 });

@@ -79,7 +79,7 @@ describeStores("unit tests of SQL models", (kind) => {
     );
     assert.match(text, /no rows: 0 expected and not there \(-\), 2 there and not expected/);
     assert.match(text, /not rounded: expect, row 1: "1\.5" is no BIGINT \(column n\)/);
-    assert.match(text, /The query gives no column "m"; it gives day, n, total, third, note/);
+    assert.match(text, /There is no column "m" in the result; it has day, n, total, third, note/);
     assert.deepEqual(
       await project.store.read((transaction) => listAssetVersions(transaction, { project: "p", asset: "m", limit: 5 })),
       [],

@@ -1,4 +1,4 @@
-import { noContracts } from "../setup/attempt.ts";
+import { noContracts, noTests } from "../setup/attempt.ts";
 import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -110,7 +110,7 @@ describe("the files that a Python source imports", () => {
 describeStores("plan", (kind) => {
   it("names the imported file that changed, and takes no notice of one that is not imported", async () => {
     const environments = { prepare: () => Promise.reject(new Error("nothing runs here")) };
-    const python = createPythonKind({ environments, contracts: noContracts }) as StepKind<never>;
+    const python = createPythonKind({ environments, contracts: noContracts, tests: noTests }) as StepKind<never>;
     const notebook = createNotebookKind({ environments } as never) as StepKind<never>;
     const cell = JSON.stringify({
       cells: [

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { isEsteiraError } from "#base";
 import { createPythonEnvironments, createPythonKind, readEsteiraCalls } from "#executors";
 import { raisedIn } from "../../src/executors/kinds/python.ts";
-import { noContracts, testAttempt, testEnvironments } from "../setup/attempt.ts";
+import { noContracts, noTests, testAttempt, testEnvironments } from "../setup/attempt.ts";
 import { openTestStore, temporaryFolder } from "../setup/stores.ts";
 
 const environment = process.env as Record<string, string>;
@@ -118,7 +118,7 @@ describe("a python step", () => {
       join(projectFolder, "src/a.py"),
       'import esteira, sys\nprint("hello", sys.argv[1])\n(esteira.output("made") / "a.txt").write_text(str(esteira.params["x"]))\n',
     );
-    const kind = createPythonKind({ environments: testEnvironments, contracts: noContracts });
+    const kind = createPythonKind({ environments: testEnvironments, contracts: noContracts, tests: noTests });
     const attempt = await testAttempt(
       { python: "src/a.py", args: ["you"], makes: "report" as const },
       { projectFolder, objects, params: { x: 3 } },
@@ -173,7 +173,11 @@ except esteira.EsteiraError as error:
       { python: "train.py", makes: "model" as const },
       { projectFolder, objects, step: "delay" },
     );
-    const outcome = await createPythonKind({ environments: testEnvironments, contracts: noContracts }).execute(attempt);
+    const outcome = await createPythonKind({
+      environments: testEnvironments,
+      contracts: noContracts,
+      tests: noTests,
+    }).execute(attempt);
     assert.equal(outcome.status, "succeeded");
     if (outcome.status !== "succeeded" || outcome.made[0] === undefined) throw new Error("the step made nothing");
     const { files } = outcome.made[0].content as {

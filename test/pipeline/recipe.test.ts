@@ -9,12 +9,16 @@ import { listStepRuns } from "#metadata-store/engine";
 import { getPipelineRun } from "#engine";
 import { parseRecipe, parseStepRecipe, type Recipe, recipeOf, type StepKind } from "#pipeline";
 import { combineRecipes, digestOfRecipe, formatRecipe, toStepRecipe } from "../../src/pipeline/plan/recipe.ts";
-import { noContracts, testEnvironments } from "../setup/attempt.ts";
+import { noContracts, noTests, testEnvironments } from "../setup/attempt.ts";
 import { createTestProject, testPorts, type TestProject } from "../setup/engine.ts";
 import { describeStores } from "../setup/stores.ts";
 
 const git = createGit({ environment: process.env as Record<string, string> });
-const python = createPythonKind({ environments: testEnvironments, contracts: noContracts }) as StepKind<never>;
+const python = createPythonKind({
+  environments: testEnvironments,
+  contracts: noContracts,
+  tests: noTests,
+}) as StepKind<never>;
 
 const SCRIPT = `import esteira, helper
 esteira.output("numbers").joinpath("n.txt").write_text(str(helper.value()))

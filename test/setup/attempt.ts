@@ -1,4 +1,4 @@
-import type { StepContracts } from "#executors";
+import type { StepContracts, StepTests } from "#executors";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, mkdir } from "node:fs/promises";
@@ -139,3 +139,6 @@ export const noContracts: StepContracts = {
   inputs: () => Promise.resolve([]),
   describe: () => Promise.resolve(undefined),
 };
+
+/** Of steps without unit tests. */
+export const noTests: StepTests = { problems: () => Promise.resolve({ found: [], problems: [] }) };

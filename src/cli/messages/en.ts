@@ -114,7 +114,7 @@ export const en = {
   treatedValues: "{column}: {treatment} changed {count} of the values read",
   noPersonalData: "No personal data found in {count} column || No personal data found in {count} columns",
   personalData: "{column}: {matching} of {values} different values are of the kind {kind}",
-  noUnitTests: "No SQL model has unit tests: name their file with tests: in its step",
+  noUnitTests: "No model has unit tests: name their file with tests: in its step",
   unitTestsPass: "{count} unit test passes || {count} unit tests pass",
   unitTestsFail: "{failed} of {count} unit test fails || {failed} of {count} unit tests fail",
   executorTried: "{name} ran a process that saw the store: {ms} ms, isolation {isolation}",

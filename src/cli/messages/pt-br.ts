@@ -112,7 +112,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   treatedValues: "{column}: {treatment} mudou {count} dos valores lidos",
   noPersonalData: "Nenhum dado pessoal em {count} coluna || Nenhum dado pessoal em {count} colunas",
   personalData: "{column}: {matching} de {values} valores diferentes são do tipo {kind}",
-  noUnitTests: "Nenhum modelo SQL tem testes unitários: nomeie o arquivo deles com tests: no passo",
+  noUnitTests: "Nenhum modelo tem testes unitários: nomeie o arquivo deles com tests: no passo",
   unitTestsPass: "{count} teste unitário passa || {count} testes unitários passam",
   unitTestsFail: "{failed} de {count} teste unitário falha || {failed} de {count} testes unitários falham",
   executorTried: "{name} executou um processo que viu o armazenamento: {ms} ms, isolamento {isolation}",

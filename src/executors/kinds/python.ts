@@ -1,7 +1,7 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { type EsteiraError, type Json, nearestName } from "#base";
+import { type EsteiraError, formatQuantity, type Json, nearestName } from "#base";
 import {
   type AnalysisContext,
   type AssetKind,
@@ -35,6 +35,7 @@ export interface PythonDeclaration {
   readonly makes?: AssetKind | undefined;
   readonly files?: string | readonly string[] | undefined;
   readonly contract?: string | undefined;
+  readonly tests?: string | undefined;
   readonly quarantine?:
     | { readonly max_rows?: number | undefined; readonly max_percent?: number | undefined }
     | undefined;
@@ -49,7 +50,15 @@ export interface StepContracts {
   describe(contract: string, context: AnalysisContext): Promise<string | undefined>;
 }
 
-const schema: z.ZodType<PythonDeclaration> = z.strictObject({
+/** What is known of the unit tests that a step of another module names; `data` knows rows. */
+export interface StepTests {
+  problems(
+    of: { readonly tests: string; readonly reads: readonly string[] },
+    context: AnalysisContext,
+  ): Promise<{ readonly found: readonly object[]; readonly problems: readonly Problem[] }>;
+}
+
+export const pythonSchema: z.ZodType<PythonDeclaration> = z.strictObject({
   python: z.string().min(1).describe("The script, project-relative."),
   args: z.array(z.string()).optional().describe("Arguments of the script."),
   requirements: z
@@ -67,6 +76,13 @@ const schema: z.ZodType<PythonDeclaration> = z.strictObject({
     .min(1)
     .optional()
     .describe("With makes: data or features: data contract (ODCS 3.1) that every row must satisfy."),
+  tests: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "With makes: data or features: unit tests of the script, a file of given rows and expected rows, for `esteira test`.",
+    ),
   quarantine: z
     .strictObject({ max_rows: z.number().int().min(0).optional(), max_percent: z.number().min(0).max(100).optional() })
     .optional()
@@ -79,20 +95,31 @@ const schema: z.ZodType<PythonDeclaration> = z.strictObject({
 export function createPythonKind(deps: {
   readonly environments: PythonEnvironments;
   readonly contracts: StepContracts;
+  readonly tests: StepTests;
 }): StepKind<PythonDeclaration> {
   return {
     name: "python",
     load: "code",
-    schema,
+    schema: pythonSchema,
     describe: ({ python, args }) => `python ${[python, ...(args ?? [])].join(" ")}`,
     givesOutputs: true,
     travels: true,
     workspace: () => [],
     isClosed: true,
     writesPartitions: ({ makes }) => makes === "data" || makes === "features",
-    analyse: (declaration, context) => analyse(declaration, context, deps.contracts),
-    preview: async ({ contract }, context) =>
-      contract === undefined ? undefined : deps.contracts.describe(contract, context),
+    async analyse(declaration, context) {
+      const analysis = await analyse(declaration, context, deps.contracts);
+      const { problems } = await testsOf(declaration, analysis, { context, tests: deps.tests });
+      return { ...analysis, problems: [...analysis.problems, ...problems] };
+    },
+    async preview(declaration, context) {
+      const { contract } = declaration;
+      const checked = contract === undefined ? undefined : await deps.contracts.describe(contract, context);
+      const analysis = await analyse(declaration, context, deps.contracts);
+      const { found } = await testsOf(declaration, analysis, { context, tests: deps.tests });
+      const said = [checked, found.length === 0 ? undefined : formatQuantity(found.length, "unit test")];
+      return said.filter((part) => part !== undefined).join("; ") || undefined;
+    },
     execute: (attempt) => execute(attempt, deps.environments),
   };
 }
@@ -137,6 +164,22 @@ async function analyse(
     files: [...new Set([...files, ...imported, ...other.files])].sort(),
     problems: [...problems, ...other.problems, ...inferred.problems],
   };
+}
+
+/** Scripts that make rows may have unit tests. */
+async function testsOf(
+  { tests: file, makes }: PythonDeclaration,
+  { inputs }: StepAnalysis,
+  { context, tests }: { readonly context: AnalysisContext; readonly tests: StepTests },
+): ReturnType<StepTests["problems"]> {
+  if (file === undefined) return { found: [], problems: [] };
+  if (makes === "data" || makes === "features")
+    return tests.problems(
+      { tests: file, reads: inputs.flatMap(({ asset, role }) => (role === "input" ? [asset] : [])) },
+      context,
+    );
+  const message = `unit tests compare rows, and the step makes ${makes === undefined ? "nothing" : `a ${makes}`}`;
+  return { found: [], problems: [{ path: ["tests"], message, hint: "Say makes: data." }] };
 }
 
 /** Rows have contracts; a model or a report has none. */

@@ -4,9 +4,9 @@ import { withProject } from "../../session.ts";
 
 export const command: Command = {
   usage: "test [STEP...] [--only NAME]",
-  summary: "Run the unit tests of SQL models",
+  summary: "Run the unit tests of SQL and Python models",
   description:
-    "Each test gives a query rows and compares those that it makes of them. No dataset is read or written. Exit code 1: a test fails.",
+    "Each test gives a query or a script rows and compares those that it makes of them. No dataset is read or written. Exit code 1: a test fails.",
   options: {
     ...commonOptions,
     only: { type: "string", value: "NAME", help: "The test of this name." },

@@ -76,6 +76,7 @@ function readTests(
   const read = readUnitTests(text, path);
   const byTime = incremental !== undefined && isByTime(incremental);
   const model = {
+    what: "query" as const,
     reads: analysis.tables.map(({ name }) => name),
     columns,
     isByTime: byTime,

@@ -34,12 +34,8 @@ export interface UnitTestResult {
 }
 
 const MOST_ROWS = 10_000;
-const [RESULT, EXISTING, KEPT, EXPECTED] = [
-  "esteira_result",
-  "esteira_existing",
-  "esteira_kept",
-  "esteira_expected",
-] as const;
+export const RESULT = "esteira_result";
+const [EXISTING, KEPT, EXPECTED] = ["esteira_existing", "esteira_kept", "esteira_expected"] as const;
 /** A test without an interval fills all that there can be. */
 const END_OF_TIME = Date.UTC(9999, 0, 1);
 const DEFAULT_TOLERANCE = 1e-9;
@@ -61,7 +57,7 @@ export async function runUnitTest(
         what: `given ${name}`,
       });
     await computeResult(connection, model, test);
-    return await compare(connection, test);
+    return await compareResult(connection, test);
   } catch (error) {
     if (error instanceof UnfitRows) return { name: test.name, passed: false, problem: error.message };
     if (!isEsteiraError(error, "DATA_QUERY_FAILED")) throw error;
@@ -74,7 +70,10 @@ export async function runUnitTest(
 }
 
 /** What is stated comes before what the dataset has, and that before what values look like. */
-function givenColumns(given: UnitTest["given"][string], known: readonly Column[] | undefined): readonly Column[] {
+export function givenColumns(
+  given: UnitTest["given"][string],
+  known: readonly Column[] | undefined,
+): readonly Column[] {
   const stated = Object.entries(typesOf(given)).map(([name, type]) => ({ name, type }));
   const names = new Set(stated.map(({ name }) => name.toLowerCase()));
   const others = known ?? guessColumns(rowsOf(given));
@@ -137,7 +136,8 @@ function spanOf({ start, interval }: IncrementalByTime, test: UnitTest): TimeSpa
   return [parseMoment(test.interval.from) ?? from, parseMoment(test.interval.to) ?? END_OF_TIME];
 }
 
-async function compare(connection: AnalyticsConnection, test: UnitTest): Promise<UnitTestResult> {
+/** The rows that were made, in the table `esteira_result`, beside those that were expected. @throws UnfitRows */
+export async function compareResult(connection: AnalyticsConnection, test: UnitTest): Promise<UnitTestResult> {
   const { name, expect, ordered = false, tolerance = DEFAULT_TOLERANCE } = test;
   const all = await connection.describe(`select * from ${quoteName(RESULT)}`);
   const wanted = Object.keys(expect[0] ?? {});
@@ -146,7 +146,7 @@ async function compare(connection: AnalyticsConnection, test: UnitTest): Promise
   await createRows(connection, EXPECTED, { rows: expect, columns: compared, what: "expect" });
   const names = compared.map((column) => column.name);
   const actual = await textRows(connection, quoteName(RESULT), names, MOST_ROWS + 1);
-  if (actual.length > MOST_ROWS) throw new UnfitRows(`the query gives more than ${MOST_ROWS} rows`);
+  if (actual.length > MOST_ROWS) throw new UnfitRows(`it gives more than ${MOST_ROWS} rows`);
   const expected = await textRows(connection, quoteName(EXPECTED), names, MOST_ROWS);
   const difference = compareRows(expected, actual, {
     columns: names,
@@ -160,7 +160,9 @@ async function compare(connection: AnalyticsConnection, test: UnitTest): Promise
 function checked(columns: readonly Column[], wanted: readonly string[], all: readonly Column[]): readonly Column[] {
   const missing = wanted.find((one) => !columns.some(({ name }) => name.toLowerCase() === one.toLowerCase()));
   if (missing === undefined) return columns;
-  throw new UnfitRows(`The query gives no column "${missing}"; it gives ${all.map(({ name }) => name).join(", ")}`);
+  throw new UnfitRows(
+    `There is no column "${missing}" in the result; it has ${all.map(({ name }) => name).join(", ")}`,
+  );
 }
 
 function isFloat(columns: readonly Column[], name: string): boolean {

@@ -29,6 +29,7 @@ const unitTest = z.strictObject({
     .strictObject({ from: moment, to: moment })
     .optional()
     .describe("The span that is filled, its end excluded; of a model that is incremental by time."),
+  params: z.record(z.string(), cell).optional().describe("Params of the script; of a Python model."),
   expect: rows.describe("All rows of the result, of each the same columns; the others are not compared."),
   ordered: z.boolean().optional().describe("True: the rows come in this order; default: in any."),
   tolerance: z
@@ -38,15 +39,17 @@ const unitTest = z.strictObject({
     .describe("How far floating point numbers may be apart, relative to the larger one (at least 1); default 1e-9."),
 });
 
-const document = z.strictObject({ tests: z.array(unitTest).min(1) }).describe("Unit tests of one SQL model.");
+const document = z.strictObject({ tests: z.array(unitTest).min(1) }).describe("Unit tests of one model.");
 
-/** One unit test of a SQL model: given these rows, the query gives those. */
+/** One unit test of a model: given these rows, its query or script gives those. */
 export type UnitTest = z.infer<typeof unitTest>;
 export type TestRows = UnitTest["expect"];
 
 /** What a model is, as far as its tests must fit to it. */
 export interface TestedModel {
-  /** Names of the datasets that the query reads. */
+  /** What computes it, for messages; a script may be given params. */
+  readonly what: "query" | "script";
+  /** Names of the datasets that it reads. */
   readonly reads: readonly string[];
   /** Columns of those that have a version. */
   readonly columns: ReadonlyMap<string, readonly Column[]>;
@@ -84,6 +87,8 @@ export function* unitTestProblems(
     names.add(test.name);
     yield* givenProblems(test, model, at);
     yield* expectedProblems(test, at);
+    if (test.params !== undefined && model.what === "query")
+      yield { ...at("params"), message: "A query has no params; they are for Python models" };
     if (test.interval !== undefined && !model.isByTime)
       yield { ...at("interval"), message: "The model is not incremental by time: it fills no interval" };
     if (test.existing !== undefined && !model.keepsRows)
@@ -93,11 +98,15 @@ export function* unitTestProblems(
 
 type PlaceOf = (...path: (string | number)[]) => LocatedProblem;
 
-function* givenProblems({ given }: UnitTest, { reads, columns }: TestedModel, at: PlaceOf): Generator<LocatedProblem> {
+function* givenProblems(
+  { given }: UnitTest,
+  { what, reads, columns }: TestedModel,
+  at: PlaceOf,
+): Generator<LocatedProblem> {
   for (const name of reads.filter((read) => given[read] === undefined))
     yield {
       ...at("given"),
-      message: `The query reads ${name}, and no rows of it are given`,
+      message: `The ${what} reads ${name}, and no rows of it are given`,
       hint: `Write "${name}: []" for none.`,
     };
   for (const [name, some] of Object.entries(given)) {
@@ -105,7 +114,7 @@ function* givenProblems({ given }: UnitTest, { reads, columns }: TestedModel, at
       const near = nearestName(name, reads);
       yield {
         ...at("given", name),
-        message: `The query does not read ${name}; it reads ${reads.join(", ") || "nothing"}`,
+        message: `The ${what} does not read ${name}; it reads ${reads.join(", ") || "nothing"}`,
         ...(near === undefined ? {} : { hint: `Did you mean ${near}?` }),
       };
       continue;
