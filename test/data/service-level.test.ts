@@ -29,7 +29,8 @@ describeStores("service levels of a contract", (kind) => {
       ),
     );
     const { versions } = await run(sql, DECLARATION);
-    const [check] = (versions[0]?.content as DatasetContent).checks ?? [];
+    assert.ok(versions[0]);
+    const [check] = (versions[0].content as DatasetContent).checks ?? [];
     assert.deepEqual(check, {
       id: "freshness:Seen_At",
       expectation: "the newest Seen_At must be at most 2 days old",

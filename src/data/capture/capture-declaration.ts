@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CSV_ENCODINGS } from "./formats/source-rows.ts";
+import { isRange } from "./formats/xlsx.ts";
 import { CHANGED_FILES } from "./ledger.ts";
 import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
 import { pushSchema } from "../push/push-declaration.ts";
@@ -69,6 +70,28 @@ export const captureSchema = z.strictObject({
       })
       .optional()
       .describe("How CSV is written, where it differs from comma, double quotes and UTF-8."),
+    excel: z
+      .strictObject({
+        sheet: z
+          .union([z.string().min(1), z.number().int().min(1)])
+          .optional()
+          .describe("Name of the sheet, or its place from 1. Default: the first one that is not hidden."),
+        header: z
+          .number()
+          .int()
+          .min(1)
+          .optional()
+          .describe(
+            "Row with the names of the columns, as Excel counts rows. Default: the first row that has a name for at least half of the columns, which the log says when it is not the first.",
+          ),
+        range: z
+          .string()
+          .refine(isRange, "expected cells such as B3:F100, or columns such as B:F")
+          .optional()
+          .describe("Cells that are read: B3:F100, or B:F for whole columns. Default: all."),
+      })
+      .optional()
+      .describe("Where in a workbook (.xlsx) the rows are."),
   }),
   write: writeSchema.optional(),
   contract: contractSchema,

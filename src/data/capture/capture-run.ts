@@ -53,10 +53,10 @@ export async function captureAll(
 ): Promise<readonly CapturedBatch[]> {
   const { disposition, reading } = plan;
   const { cursor } = reading;
-  const { format, csv = {} } = attempt.declaration.capture;
+  const { format, csv = {}, excel = {} } = attempt.declaration.capture;
   const { workFolder } = attempt;
   const log = (text: string): void => attempt.log(text);
-  const all = await prepareFiles(reading.files, { format, csv, workFolder, log });
+  const all = await prepareFiles(reading.files, { format, csv, excel, workFolder, log });
   const { version_per: per } = attempt.declaration.capture;
   // Each file is all that the source had: what is missing is told file by file.
   const perFile = deletesMissing(disposition) || (per === "file" && !isReplacing(disposition));

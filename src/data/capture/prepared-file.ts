@@ -7,6 +7,7 @@ import { messageOf } from "#base";
 import type { IdentifiedFile } from "./capture.ts";
 import { readHeader } from "./formats/csv.ts";
 import { type CsvOptions, UnreadableFile } from "./formats/source-rows.ts";
+import { type ExcelOptions, writeSheet } from "./formats/xlsx.ts";
 import { formatOf, type SourceFormat } from "./source-file.ts";
 import { findZipEntry, type ZipEntry } from "./zip-entry.ts";
 
@@ -17,6 +18,7 @@ const SAMPLE_BYTES = 1 << 20;
 export interface Preparation {
   readonly format: SourceFormat | undefined;
   readonly csv: CsvOptions;
+  readonly excel: ExcelOptions;
   readonly workFolder: string;
   log(text: string): void;
 }
@@ -48,8 +50,9 @@ async function prepareFile(file: IdentifiedFile, how: Preparation, number: numbe
     const entry = /\.zip$/i.test(file.path) ? await findZipEntry(file.absolute) : undefined;
     if (typeof entry === "string") return { ...file, unreadable: entry };
     const format = how.format ?? formatOf(entry?.name ?? file.path);
+    if (format === "xlsx" && entry === undefined) return await prepareSheet(file, how, number);
     const named = entry === undefined || format === undefined ? file : { ...file, format };
-    const encoding = format === "csv" && file.sizeBytes > 0 ? await encodingOf(file, how, entry) : "utf-8";
+    const encoding = format === "csv" ? await encodingOf(file, how, entry) : "utf-8";
     if (entry === undefined && NATIVE.has(encoding)) return file;
     const absolute = join(how.workFolder, `prepared-${number}`);
     const counted = await rewrite(file, { absolute, entry, encoding: NATIVE.has(encoding) ? undefined : encoding });
@@ -59,7 +62,17 @@ async function prepareFile(file: IdentifiedFile, how: Preparation, number: numbe
   }
 }
 
+/** A sheet of a workbook, as NDJSON. */
+async function prepareSheet(file: IdentifiedFile, how: Preparation, number: number): Promise<IdentifiedFile> {
+  if (/\.(gz|zst)$/i.test(file.path)) return { ...file, unreadable: "a workbook is packed already: keep it as .xlsx" };
+  const absolute = join(how.workFolder, `prepared-${number}`);
+  const { sizeBytes, lineFeeds, notes } = await writeSheet(file.absolute, absolute, how.excel);
+  for (const note of notes) how.log(`${file.path}: ${note}`);
+  return { ...file, format: "ndjson", hasDates: true, absolute, sizeBytes, lineFeeds, givenBytes: file.sizeBytes };
+}
+
 async function encodingOf(file: IdentifiedFile, how: Preparation, entry: ZipEntry | undefined): Promise<string> {
+  if (file.sizeBytes === 0) return "utf-8";
   if (how.csv.encoding !== undefined) return how.csv.encoding.replace(/^cp/, "windows-");
   const guess = guessEncoding(await readSample(file, entry));
   if (guess !== "utf-8")

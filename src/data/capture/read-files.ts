@@ -122,7 +122,7 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
     if (one.file.unreadable !== undefined) throw new UnreadableFile(one.file.unreadable);
     if (format === undefined)
       throw new UnreadableFile(
-        "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet)",
+        "its name does not say the format; name it in capture.format (csv, ndjson, json, parquet, xlsx)",
       );
     rows = await FORMATS[format].open(sourceOf(reading, one));
     const named = nameColumns(rows, known);

@@ -5,7 +5,7 @@ import type { Column } from "../analytics/analytics.ts";
 import { digestFile } from "../delta/data-file.ts";
 import { captureFileOutside, captureFolderRefused } from "../errors.ts";
 
-export const SOURCE_FORMATS = ["csv", "ndjson", "json", "parquet"] as const;
+export const SOURCE_FORMATS = ["csv", "ndjson", "json", "parquet", "xlsx"] as const;
 export type SourceFormat = (typeof SOURCE_FORMATS)[number];
 
 /** What the platform and git keep is no source. */
@@ -22,6 +22,8 @@ export interface SourceFile {
   readonly format?: SourceFormat;
   /** Columns with their types, of a Parquet file whose values are all texts. */
   readonly texts?: readonly Column[];
+  /** NDJSON whose dates were dates where they come from: written as `2026-01-31`, whatever a contract says. */
+  readonly hasDates?: true;
 }
 
 /**
@@ -94,6 +96,8 @@ export function formatOf(path: string): SourceFormat | undefined {
   if (/\.(csv|tsv|txt)$/.test(name)) return "csv";
   if (/\.(ndjson|jsonl)$/.test(name)) return "ndjson";
   if (name.endsWith(".json")) return "json";
+  // What Excel wrote before 2007 is told to be so when it is opened.
+  if (/\.(xlsx|xlsm|xls)$/.test(name)) return "xlsx";
   return name.endsWith(".parquet") ? "parquet" : undefined;
 }
 

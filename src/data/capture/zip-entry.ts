@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 
-/** The one file in a zip. */
+/** A file in a zip. */
 export interface ZipEntry {
   readonly name: string;
   readonly isPacked: boolean;
@@ -19,8 +19,20 @@ const LONGEST_COMMENT = 65_535;
 const LARGEST_DIRECTORY = 16 << 20;
 const OF_ZIP64 = 0xffffffff;
 
-/** Reads the directory at a zip's end (APPNOTE 4.3). Answers what is wrong as text. */
+/** The only file of a zip. Answers what is wrong as text. */
 export async function findZipEntry(path: string): Promise<ZipEntry | string> {
+  const entries = await listZip(path);
+  if (typeof entries === "string") return entries;
+  const [entry] = entries;
+  if (entry !== undefined && entries.length === 1) return entry;
+  const names = entries.slice(0, 5).map(({ name }) => name);
+  return `a zip with ${entries.length} files${
+    entries.length === 0 ? "" : ` (${names.join(", ")}${entries.length > 5 ? ", …" : ""})`
+  }, and one is expected`;
+}
+
+/** The files of a zip, by the directory at its end (APPNOTE 4.3). Answers what is wrong as text. */
+export async function listZip(path: string): Promise<readonly ZipEntry[] | string> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
@@ -37,29 +49,30 @@ export async function findZipEntry(path: string): Promise<ZipEntry | string> {
     if (end < 0) return "not a whole zip file";
     const [length, start] = [tail.readUInt32LE(end + 12), tail.readUInt32LE(end + 16)];
     if (start === OF_ZIP64 || length > LARGEST_DIRECTORY) return "a zip of more than 4 GB; pack it as .gz or .zst";
-    const entries = listEntries(await read(start, length));
-    const [entry] = entries;
-    if (entry === undefined || entries.length > 1)
-      return `a zip with ${entries.length} files${
-        entries.length === 0
-          ? ""
-          : ` (${entries
-              .slice(0, 5)
-              .map(({ name }) => name)
-              .join(", ")}${entries.length > 5 ? ", …" : ""})`
-      }, and one is expected`;
-    if ((entry.flags & 1) !== 0) return "a zip with a password";
-    if (entry.method !== 0 && entry.method !== 8) return `a zip of an unknown kind (method ${entry.method})`;
-    const local = await read(entry.start, LOCAL_BYTES);
-    if (local.length < LOCAL_BYTES) return "not a whole zip file";
-    const offset = entry.start + LOCAL_BYTES + local.readUInt16LE(26) + local.readUInt16LE(28);
-    if (offset + entry.packedBytes > size) return "not a whole zip file";
-    const { name, packedBytes, sizeBytes } = entry;
-    return { name, isPacked: entry.method === 8, offset, packedBytes, sizeBytes };
+    const entries: ZipEntry[] = [];
+    const listed = listEntries(await read(start, length));
+    for (const { flags, method, start: at, name, packedBytes, sizeBytes } of listed) {
+      // What is not wanted need not be readable.
+      if (listed.length > 1 && !XML_PART.test(name)) {
+        entries.push({ name, isPacked: false, offset: 0, packedBytes: 0, sizeBytes: 0 });
+        continue;
+      }
+      if ((flags & 1) !== 0) return "a zip with a password";
+      if (method !== 0 && method !== 8) return `a zip of an unknown kind (method ${method})`;
+      const local = await read(at, LOCAL_BYTES);
+      if (local.length < LOCAL_BYTES) return "not a whole zip file";
+      const offset = at + LOCAL_BYTES + local.readUInt16LE(26) + local.readUInt16LE(28);
+      if (offset + packedBytes > size) return "not a whole zip file";
+      entries.push({ name, isPacked: method === 8, offset, packedBytes, sizeBytes });
+    }
+    return entries;
   } finally {
     await file.close();
   }
 }
+
+/** Files of a workbook that are read. */
+const XML_PART = /\.(xml|rels)$/i;
 
 interface ListedEntry extends Pick<ZipEntry, "name" | "packedBytes" | "sizeBytes"> {
   readonly flags: number;

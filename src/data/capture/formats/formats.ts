@@ -27,4 +27,6 @@ export const FORMATS: Readonly<Record<SourceFormat, Format>> = {
   },
   json: { open: openJson },
   parquet: { open: openParquet },
+  // Its sheet is written as NDJSON before it is read.
+  xlsx: { open: openNdjson },
 };

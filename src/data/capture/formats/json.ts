@@ -21,6 +21,7 @@ export async function openNdjson(source: OpenFile): Promise<SourceRows> {
     all,
     format: "ndjson",
     line: '"__record" + 1',
+    hasDates: file.hasDates === true,
     close: () => connection.run(`drop table if exists ${all}`),
   });
 }
@@ -73,6 +74,8 @@ export async function openObjects(
     readonly line: string;
     /** SQL of the place of the row's file, where there are several. */
     readonly file?: string;
+    /** Texts that look like dates in ISO form are dates, and in no format that a contract may say. */
+    readonly hasDates?: boolean;
     readonly close: () => Promise<void>;
   },
 ): Promise<SourceRows & { readonly rejects: object }> {
@@ -95,7 +98,8 @@ export async function openObjects(
     relation: objects,
     fileNumber: String(number),
     value,
-    isTextValue: (name) => `json_type("__json", ${pathOf(name)}) = 'VARCHAR'`,
+    isTextValue: (name) =>
+      `json_type("__json", ${pathOf(name)}) = 'VARCHAR'${staged.hasDates === true ? ` and not regexp_matches(${value(name)}, '^\\d{4}-\\d{2}-\\d{2}( |$)')` : ""}`,
     rowJson: '"__json"',
     line: staged.line,
     total: Number(counts?.["n"]) + Number(counts?.["m"]),
@@ -119,7 +123,7 @@ export async function inferObjectColumns(
   value: (name: string) => string,
 ): Promise<readonly Column[]> {
   const rows = await connection.rows(
-    `select key, min("__record") as first from (select unnest(json_keys("__json")) as key, "__record" from ${objects}) group by key order by first, key`,
+    `select key, min("__record") as first, arg_min(place, "__record") as place from (select unnest(json_keys("__json")) as key, unnest(range(len(json_keys("__json")))) as place, "__record" from ${objects}) group by key order by first, place`,
   );
   const names = rows.map((row) => textOf(row["key"]));
   const inferred = await inferTextTypes(connection, objects, names, { value });

@@ -29,6 +29,7 @@ async function openNdjsonFiles(sources: readonly OpenFile[]): Promise<FilesToget
       format: "ndjson",
       line: '"__record" + 1',
       file: '"__file"',
+      hasDates: files.every(({ hasDates }) => hasDates === true),
       close,
     });
     return await describeFiles(sources, rows);
