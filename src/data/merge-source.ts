@@ -1,4 +1,4 @@
-import { isEsteiraError } from "#base";
+import { isEsteiraError, nearestName } from "#base";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import { textOf } from "./analytics/rows.ts";
 import { quoteName } from "./analytics/sql-text.ts";
@@ -118,9 +118,11 @@ export function assertKeyPresent(
 ): void {
   const missing = keys.find((key) => !columns.some(({ name }) => name.toLowerCase() === key.toLowerCase()));
   if (missing !== undefined) {
+    const names = columns.map(({ name }) => name);
+    const near = nearestName(missing, names);
     throw mergeKeyInvalid({
       table: asset,
-      problem: `the key column "${missing}" is not among the new rows' columns (${columns.map(({ name }) => name).join(", ")})`,
+      problem: `the key column "${missing}" is not among the new rows' columns (${names.join(", ")})${near === undefined ? "" : `; did you mean "${near}"?`}`,
     });
   }
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
@@ -108,10 +109,17 @@ schema:
     const { runCapture, folder, batches } = await opened(kind, "plain.xlsx");
     await writeFile(join(folder, "old.xls"), Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 1, 2, 3]));
     await writeFile(join(folder, "text.xlsx"), "id,name\n1,a\n");
-    await runCapture({ capture: { files: ["*.xlsx", "*.xls"] } });
+    const pack = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').write(sys.argv[2], 'plain.xlsx')";
+    execFileSync("python3", ["-c", pack, join(folder, "packed.zip"), join(folder, "plain.xlsx")]);
+    await runCapture({ capture: { files: ["*.xlsx", "*.xls", "*.zip"] } });
     const reasons = new Map((await batches()).map(({ sourcePath, fileProblem }) => [sourcePath, fileProblem]));
     assert.match(reasons.get("old.xls") ?? "", /with a password, or of the old kind \(\.xls\)/);
+    assert.match(reasons.get("packed.zip") ?? "", /packed already/);
     assert.match(reasons.get("text.xlsx") ?? "", /not an Excel workbook \(\.xlsx\): not a whole zip file/);
+    await assert.rejects(
+      runCapture({ capture: { files: "plain.xlsx" }, write: { merge: "ids" } }, "f"),
+      /key column "ids" is not among the new rows' columns \(id, when, sum\); did you mean "id"\?/,
+    );
     await assert.rejects(
       runCapture({ capture: { files: "plain.xlsx", excel: { sheet: "Shee" } } }, "e"),
       /has no sheet "Shee"; it has Sheet. Did you mean "Sheet"\?/,

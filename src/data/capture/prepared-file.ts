@@ -50,7 +50,7 @@ async function prepareFile(file: IdentifiedFile, how: Preparation, number: numbe
     const entry = /\.zip$/i.test(file.path) ? await findZipEntry(file.absolute) : undefined;
     if (typeof entry === "string") return { ...file, unreadable: entry };
     const format = how.format ?? formatOf(entry?.name ?? file.path);
-    if (format === "xlsx" && entry === undefined) return await prepareSheet(file, how, number);
+    if (format === "xlsx") return await prepareSheet(file, how, number);
     const named = entry === undefined || format === undefined ? file : { ...file, format };
     const encoding = format === "csv" ? await encodingOf(file, how, entry) : "utf-8";
     if (entry === undefined && NATIVE.has(encoding)) return file;
@@ -64,7 +64,8 @@ async function prepareFile(file: IdentifiedFile, how: Preparation, number: numbe
 
 /** A sheet of a workbook, as NDJSON. */
 async function prepareSheet(file: IdentifiedFile, how: Preparation, number: number): Promise<IdentifiedFile> {
-  if (/\.(gz|zst)$/i.test(file.path)) return { ...file, unreadable: "a workbook is packed already: keep it as .xlsx" };
+  if (/\.(gz|zst|zip)$/i.test(file.path))
+    return { ...file, unreadable: "a workbook is packed already: keep it as .xlsx" };
   const absolute = join(how.workFolder, `prepared-${number}`);
   const { sizeBytes, lineFeeds, notes } = await writeSheet(file.absolute, absolute, how.excel);
   for (const note of notes) how.log(`${file.path}: ${note}`);
