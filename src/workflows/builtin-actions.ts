@@ -17,9 +17,15 @@ export const BUILTIN_ACTIONS = [
   "actions-rust-lang/setup-rust-toolchain",
   "astral-sh/setup-uv",
   "codecov/codecov-action",
+  "codspeedhq/action",
   "coverallsapp/github-action",
+  "deadsnakes/action",
   "denoland/setup-deno",
   "dtolnay/rust-toolchain",
+  "extractions/setup-just",
+  "hynek/build-and-inspect-python-package",
+  "hynek/setup-cached-uv",
+  "j178/prek-action",
   "oven-sh/setup-bun",
   "pnpm/action-setup",
   "pre-commit/action",
@@ -27,6 +33,7 @@ export const BUILTIN_ACTIONS = [
   "ruby/setup-ruby",
   "shivammathur/setup-php",
   "swatinem/rust-cache",
+  "zizmorcore/zizmor-action",
 ] as const;
 export type BuiltinAction = (typeof BUILTIN_ACTIONS)[number];
 

@@ -215,11 +215,13 @@ export function compileWorkflow(
     readonly settings: WorkflowSettings;
     /** Whether a combination of a job can run here. */
     readonly canRun: (job: PlacedJob, combination: Combination | undefined) => boolean;
+    /** Why a job that its condition keeps out of ordinary runs would fail in others; empty when it would not. */
+    readonly whyNot: (job: PlacedJob) => readonly string[];
   },
 ): PipelineDefinition {
   const { name, settings } = facts;
   const { content, file } = workflow;
-  const running = facts.jobs.flatMap((job) => {
+  const running = facts.jobs.flatMap((job): readonly PlacedJob[] => {
     const combinations = job.combinations?.filter((one) => facts.canRun(job, one));
     if (combinations === undefined ? !facts.canRun(job, undefined) : combinations.length === 0) return [];
     return [{ ...job, combinations }];
@@ -247,7 +249,7 @@ export function compileWorkflow(
     },
     params: toParams(workflow),
     concurrency: toConcurrency(content.concurrency, name) ?? { group: name, limit: MOST_RUNS },
-    steps: running.map((job) => toStep(job, { name, workflow, settings, leftOut })),
+    steps: running.map((job) => toStep(job, { name, workflow, settings, leftOut, cannot: facts.whyNot(job) })),
   };
 }
 
@@ -270,9 +272,10 @@ function toStep(
     readonly workflow: Workflow;
     readonly settings: WorkflowSettings;
     readonly leftOut: ReadonlyMap<string, PlacedJob>;
+    readonly cannot: readonly string[];
   },
 ): StepDefinition {
-  const { settings, leftOut } = facts;
+  const { settings, leftOut, cannot } = facts;
   const secrets = secretsOf(job, settings);
   const gone = [...leftOut.keys()].filter(
     (step) => job.before.includes(step) || job.calls.some(({ before }) => before.includes(step)),
@@ -297,6 +300,7 @@ function toStep(
     secrets,
     isStrict: settings.unsupported === "strict",
     ...(gone.length === 0 ? {} : { leftOut: gone }),
+    ...(cannot.length === 0 ? {} : { cannot }),
     ...(settings.mirror === undefined ? {} : { mirror: settings.mirror }),
   };
   const when = conditionOf(job);

@@ -23,6 +23,17 @@ export const workflowCannotRun: ErrorFactory<{ workflow: string; text: string }>
   },
 );
 
+export const jobCannotRun: ErrorFactory<{ job: string; reasons: readonly string[] }> = defineError(
+  "WORKFLOWS_JOB_CANNOT_RUN",
+  {
+    status: 422,
+    message: ({ job, reasons }) => `Job "${job}" cannot run here: ${reasons.join("; ")}`,
+    hint: () => "Change what is named, give a mirror of the actions, or run this job elsewhere.",
+    solve:
+      "Ordinary runs skip this job by its condition, and this run did not. Change what the message names, put the action into the folder that `workflows.mirror` names, or let such jobs be left out with `workflows: { unsupported: skip }`.",
+  },
+);
+
 export const jobFailed: ErrorFactory<{ job: string; reason: string }> = defineError("WORKFLOWS_JOB_FAILED", {
   status: 422,
   message: ({ job, reason }) => `Job "${job}" failed: ${reason}`,

@@ -26,10 +26,13 @@ export interface WorkflowEvent {
   readonly baseRef?: string | undefined;
 }
 
+/** What the event of a run is read from. */
+type EventSource = Pick<PinnedJob, "repository" | "defaultBranch" | "events">;
+
 /** The event of a run: what triggered it, or what a person says of it. */
 // oxlint-disable-next-line complexity -- one case for each event
 export function eventOf(
-  pinned: PinnedJob,
+  pinned: EventSource,
   { params, trigger }: Pick<JobDeclaration, "params" | "trigger">,
   facts: { readonly branch: string | undefined; readonly commit: string },
 ): WorkflowEvent {
@@ -197,14 +200,14 @@ export function withInputs(event: WorkflowEvent, inputs: Members): WorkflowEvent
 }
 
 /** Of a run that a person starts without saying more. */
-function usualEvent({ events }: PinnedJob): string {
+function usualEvent({ events }: EventSource): string {
   const known = Object.keys(events);
   return ["workflow_dispatch", "push", "pull_request"].find((name) => known.includes(name)) ?? known[0] ?? "push";
 }
 
 /** `github` as GitHub gives it; what only its server knows is empty. */
 export function githubContext(
-  pinned: PinnedJob,
+  pinned: Pick<PinnedJob, "repository" | "workflow" | "file" | "job">,
   event: WorkflowEvent,
   facts: {
     readonly commit: string;

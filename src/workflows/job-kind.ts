@@ -5,7 +5,15 @@ import { entryFile, type Clock, type Json, messageOf } from "#base";
 import type { StepResult } from "#engine";
 import type { AttemptContext, StepKind, StepOutcome } from "#pipeline";
 import { JOB_KIND } from "./compile-workflow.ts";
-import { environmentGuarded, folderMoved, jobCancelled, jobFailed, otherSystem, resultUnreadable } from "./errors.ts";
+import {
+  environmentGuarded,
+  folderMoved,
+  jobCancelled,
+  jobCannotRun,
+  jobFailed,
+  otherSystem,
+  resultUnreadable,
+} from "./errors.ts";
 import { type ExpressionScope, holds, interpolateAll, interpolateText } from "./expression.ts";
 import {
   callInputs,
@@ -81,6 +89,7 @@ async function execute(attempt: AttemptContext<JobDeclaration>, options: JobKind
   const contexts = await readContexts(attempt, pinned, { ...facts, runNumber });
   const reason = skipReason(pinned, contexts, { ...facts, isCancelled: attempt.signal.aborted });
   if (reason !== undefined) return { status: "skipped", reason };
+  if (pinned.cannot !== undefined) throw jobCannotRun({ job: pinned.job, reasons: pinned.cannot });
   const scope: ExpressionScope = { contexts: toContexts(contexts.own) };
   if (!pinned.isDynamic) {
     const combination = attempt.declaration.matrix ?? undefined;

@@ -28,6 +28,7 @@ const RUST: MachineTool = { title: "Rust", command: "rustc", versions: ["toolcha
 
 export const MACHINE_TOOLS: Partial<Record<BuiltinAction, MachineTool>> = {
   "actions/setup-python": PYTHON,
+  "deadsnakes/action": PYTHON,
   "astral-sh/setup-uv": PYTHON,
   "actions/setup-go": { title: "Go", command: "go", versions: ["go-version"], args: ["version"] },
   "actions/setup-java": { title: "Java", command: "java", versions: ["java-version"], args: ["-version"] },

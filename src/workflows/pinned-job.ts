@@ -55,6 +55,8 @@ export interface PinnedJob {
   readonly isStrict?: boolean;
   /** Of the steps before it: those that cannot run here. Undefined: none. */
   readonly leftOut?: readonly string[];
+  /** Why it cannot run here: ordinary runs skip it, one that reaches it fails. Undefined: it can. */
+  readonly cannot?: readonly string[];
 }
 
 /** What the step of a job declares. esteira's expressions read its texts: the job's own are out of their sight. */

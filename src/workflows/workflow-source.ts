@@ -13,6 +13,7 @@ import {
   type PlacedJob,
   type WorkflowSettings,
 } from "./compile-workflow.ts";
+import { isGuarded } from "./guarded-jobs.ts";
 import { toolVersions } from "./machine-tools.ts";
 import type { Combination } from "./matrix.ts";
 import { findCommand } from "./runner/processes.ts";
@@ -210,13 +211,20 @@ async function judge(
   });
   const { isStrict, skips } = { isStrict: settings.unsupported === "strict", skips: settings.unsupported === "skip" };
   const isLeftOut = ({ isElsewhere }: JobProblem): boolean => skips || (isElsewhere && !isStrict);
-  const problems = reportedOnce(all.filter((one) => !isLeftOut(one)));
+  // Of a job that is left out as a whole nothing else is asked.
+  const gone = new Set(all.filter((one) => isLeftOut(one) && one.combination === undefined).map(({ step }) => step));
+  const guarded = new Set(
+    jobs.filter((job) => !isStrict && isGuarded(job, workflow.content.on, settings)).map(({ step }) => step),
+  );
+  const cannot = all.filter((one) => !isLeftOut(one) && !gone.has(one.step));
+  const later = cannot.filter(({ step }) => guarded.has(step));
+  const problems = reportedOnce(cannot.filter(({ step }) => !guarded.has(step)));
   const told = {
     ...known,
     jobs: jobs.reduce((sum, job) => sum + (job.combinations?.length ?? 1), 0),
     problems,
     leftOut: reportedOnce(all.filter(isLeftOut)),
-    warnings,
+    warnings: reportedOnce([...later.map(toWarning), ...warnings]),
     missing: [...new Set(all.flatMap(({ missing }) => missing ?? []))],
   };
   if (problems.length > 0) return { ...told, state: "refused", pipeline: undefined };
@@ -226,11 +234,23 @@ async function judge(
     name,
     jobs,
     settings,
-    canRun: (job, combination) => !all.some((problem) => concerns(problem, job, combination)),
+    canRun: (job, combination) => !all.some((one) => isLeftOut(one) && concerns(one, job, combination)),
+    whyNot: (job) => [...new Set(later.filter(({ step }) => step === job.step).map(({ message }) => message))],
   });
   return pipeline.steps.length === 0
     ? { ...told, state: "elsewhere", pipeline: undefined }
     : { ...told, state: "ready", pipeline };
+}
+
+/** What a job that ordinary runs skip cannot do here. */
+function toWarning({ file, line, column, message, hint, step }: JobProblem): LocatedProblem {
+  return {
+    file,
+    line,
+    column,
+    message: `${message}: its condition keeps job "${step}" out of pushes and pull requests; a run that reaches it fails`,
+    ...(hint === undefined ? {} : { hint }),
+  };
 }
 
 function concerns({ step, combination }: JobProblem, job: PlacedJob, asked: Combination | undefined): boolean {

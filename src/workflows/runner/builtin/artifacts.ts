@@ -32,11 +32,13 @@ export async function uploadArtifact(step: BuiltinStep): Promise<Readonly<Record
   return keepArtifact(step, name, { root, files });
 }
 
-async function keepArtifact(
+/** Keeps files as an artifact. @throws when its name cannot be one, or is taken */
+export async function keepArtifact(
   { job, ...step }: BuiltinStep,
   name: string,
   archive: { readonly root: string; readonly files: readonly string[] },
 ): Promise<Readonly<Record<string, string>>> {
+  assertName({ job, ...step }, name);
   const into = join(job.plan.folders.artifacts, `${job.artifacts.length}.tar.gz`);
   await packFiles({ job, ...step }, { ...archive, into });
   job.artifacts.push({ name, files: archive.files.length });

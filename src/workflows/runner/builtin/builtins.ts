@@ -8,7 +8,16 @@ import { reportCoverage } from "./coverage.ts";
 import { runGithubScript } from "./github-script.ts";
 import { cacheRust, runCargo, setupMachineTool } from "./machine-tool.ts";
 import { setupBun, setupDeno, setupNode, setupPnpm } from "./node-tools.ts";
-import { runPreCommit, setupPython, setupUv } from "./python-tools.ts";
+import {
+  buildPythonPackage,
+  runBenchmarks,
+  runPreCommit,
+  runPrek,
+  runZizmor,
+  setupCachedUv,
+  setupJust,
+} from "./python-programs.ts";
+import { setupPython, setupUv } from "./python-tools.ts";
 
 /** A step of an action that esteira does itself. */
 export interface BuiltinStep extends RunningStep {
@@ -39,12 +48,19 @@ export const BUILTINS: Readonly<Record<BuiltinAction, Builtin>> = {
   "actions-rs/cargo": runCargo,
   "actions-rust-lang/setup-rust-toolchain": setupMachineTool,
   "codecov/codecov-action": reportCoverage,
+  "codspeedhq/action": runBenchmarks,
   "coverallsapp/github-action": reportCoverage,
+  "deadsnakes/action": setupPython,
   "denoland/setup-deno": setupDeno,
   "dtolnay/rust-toolchain": setupMachineTool,
+  "extractions/setup-just": setupJust,
+  "hynek/build-and-inspect-python-package": buildPythonPackage,
+  "hynek/setup-cached-uv": setupCachedUv,
+  "j178/prek-action": runPrek,
   "pre-commit/action": runPreCommit,
   "re-actors/alls-green": allGreen,
   "ruby/setup-ruby": setupMachineTool,
   "shivammathur/setup-php": setupMachineTool,
   "swatinem/rust-cache": cacheRust,
+  "zizmorcore/zizmor-action": runZizmor,
 };

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PYTHON, toolVersions } from "../../machine-tools.ts";
 import { findCommand, runProcess } from "../processes.ts";
-import { callProcess, environmentOf, pathOf } from "../step-process.ts";
+import { environmentOf, pathOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
 import { versionOf } from "./node-tools.ts";
 import { type ToolCache, useToolCache } from "./tool-cache.ts";
@@ -18,7 +18,7 @@ export async function setupPython(step: BuiltinStep): Promise<Readonly<Record<st
     .filter((line) => line !== "");
   const { program, version } = await findPython(step, ranges.at(-1) ?? "");
   const folder = join(job.plan.folders.tools, `python-${++job.counter}`);
-  await run(step, [program, "-m", "venv", folder]);
+  await runQuietly(step, [program, "-m", "venv", folder]);
   job.path.push(join(folder, "bin"));
   job.env["pythonLocation"] = folder;
   job.env["Python3_ROOT_DIR"] = folder;
@@ -52,7 +52,8 @@ function pythonCache({ job }: BuiltinStep, manager: string, version: string): To
   };
 }
 
-async function findPython(
+/** The newest Python of this machine that fits; an empty range is any. */
+export async function findPython(
   { job }: BuiltinStep,
   range: string,
 ): Promise<{ readonly program: string; readonly version: string }> {
@@ -90,8 +91,8 @@ export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string
   if (program === undefined || known === undefined || !satisfies(known, range)) {
     const folder = join(job.plan.folders.tools, `uv-${++job.counter}`);
     const { program: python } = await findPython(step, "");
-    await run(step, [python, "-m", "venv", folder]);
-    await run(step, [
+    await runQuietly(step, [python, "-m", "venv", folder]);
+    await runQuietly(step, [
       join(folder, "bin", "pip"),
       "install",
       "--quiet",
@@ -113,7 +114,8 @@ export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string
   return { "uv-version": version, "uv-path": program, "cache-hit": hit };
 }
 
-async function run(step: BuiltinStep, command: readonly [string, ...string[]]): Promise<void> {
+/** What a program wrote. @throws with the end of that when it fails */
+export async function runQuietly(step: BuiltinStep, command: readonly [string, ...string[]]): Promise<string> {
   const { exitCode, output } = await runProcess(step.job, {
     command,
     folder: step.job.plan.folders.workspace,
@@ -121,20 +123,5 @@ async function run(step: BuiltinStep, command: readonly [string, ...string[]]): 
     isQuiet: true,
   });
   if (exitCode !== 0) throw new Error(`${command.join(" ")}: ${output.trim().split("\n").slice(-3).join(" ")}`);
-}
-
-/** Installs pre-commit beside the job's Python, and asks all files. */
-export async function runPreCommit(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
-  const { job, inputs } = step;
-  const { program: python } = await findPython(step, "");
-  const folder = join(job.plan.folders.tools, `pre-commit-${++job.counter}`);
-  await run(step, [python, "-m", "venv", folder]);
-  await run(step, [join(folder, "bin", "pip"), "install", "--quiet", "pre-commit"]);
-  const args = (inputs["extra_args"] ?? "--all-files").split(/\s+/).filter((word) => word !== "");
-  const { exitCode } = await callProcess(step, {
-    command: [join(folder, "bin", "pre-commit"), "run", "--show-diff-on-failure", "--color=always", ...args],
-    folder: job.plan.folders.workspace,
-  });
-  if (exitCode !== 0) throw new Error(`pre-commit ended with exit code ${exitCode}`);
-  return {};
+  return output;
 }
