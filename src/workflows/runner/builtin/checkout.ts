@@ -4,6 +4,7 @@ import { asText } from "../../json.ts";
 import { runProcess } from "../processes.ts";
 import { environmentOf } from "../step-process.ts";
 import type { BuiltinStep } from "./builtins.ts";
+import { checkOutSubmodules, fillPointers } from "./submodules.ts";
 
 /** Of a folder that is under no git. */
 const LEFT_OUT: ReadonlySet<string> = new Set([".git", ".esteira", "node_modules"]);
@@ -30,8 +31,14 @@ export async function checkout(step: BuiltinStep): Promise<Readonly<Record<strin
     job.output.say(`The project's files are in ${target}; it is no repository.`);
     return { commit: source.commit ?? "", ref: asText(job.github["ref"]) };
   }
+  const place = { source: source.folder, target };
   if (inputs["submodules"] === "true" || inputs["submodules"] === "recursive")
-    job.output.say("Warning: submodules are not fetched.");
+    await checkOutSubmodules(step, git, { ...place, isRecursive: inputs["submodules"] === "recursive" });
+  const missing = inputs["lfs"] === "true" ? await fillPointers(step, git, place) : 0;
+  if (missing > 0)
+    job.output.say(
+      `Warning: ${missing} file${missing === 1 ? " is" : "s are"} kept by LFS and not here: the pointer stays.`,
+    );
   const commit = (await git(step, target, ["rev-parse", "HEAD"])).trim();
   job.output.say(`HEAD is now at ${commit.slice(0, 12)}`);
   return { commit, ref: inputs["ref"] ?? asText(job.github["ref"]) };
