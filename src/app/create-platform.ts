@@ -255,6 +255,7 @@ function createPlatformEngine(
     isolationOf: (pipeline, step) => ({
       ...isolationOfPipeline(pipeline, parts.rules.current()),
       exempt: config.isolation.exempt.includes(`${pipeline.name}.${step}`),
+      network: config.isolation.network,
     }),
     keepLeases: (engine) =>
       keepLeases({ ...engine, address: config.metadataAddress }, (reason) =>

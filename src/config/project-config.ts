@@ -169,7 +169,7 @@ export function storeOnlyConfig(storeFolder: string, metadataAddress?: string): 
     executors: {},
     defaults: { executor: "local" },
     capture: { folders: [], hosts: [] },
-    isolation: { level: "auto", exempt: [], folders: [] },
+    isolation: { level: "auto", exempt: [], folders: [], network: "all" },
     workflows: false,
     git: { branch: "main", protected: ["main"], push: 512 * 1024 ** 2, limit: 5 * 1024 ** 3 },
     targets: {},

@@ -45,6 +45,12 @@ const isolationSchema = z.strictObject({
     .describe(
       "Steps that need the machine itself, as PIPELINE.STEP: they run with `none`, unless an environment requires more. Default none.",
     ),
+  network: z
+    .enum(["all", "platform"])
+    .default("all")
+    .describe(
+      "What steps reach that have no `network` of their own. `platform`: the platform alone; they run in a sandbox, or not at all, unless they are exempt. Default all.",
+    ),
   folders: z
     .array(z.string().regex(/^\//, "expected an absolute path"))
     .default([])
@@ -213,7 +219,7 @@ const projectKeys = z.strictObject({
     .describe("What capture steps may read."),
   isolation: z
     .union([isolationSchema, z.enum(ISOLATION_SETTINGS).transform((level) => isolationSchema.parse({ level }))])
-    .default({ level: "auto", exempt: [], folders: [] })
+    .default({ level: "auto", exempt: [], folders: [], network: "all" })
     .describe("How the processes of steps, models and releases are kept from the platform: a level, or more."),
   workflows: z
     .union([workflowsSchema, z.literal(false)])

@@ -149,17 +149,21 @@ function confine(
   asked: IsolationDemand | undefined,
   demanded: IsolationDemand,
 ): Pick<ProcessSpec, "isolation" | "network"> {
-  const hasNetwork = step.network !== false && demanded !== OUTSIDE;
-  return {
-    isolation: strictest({ ...ownDemand(step), ...asked }, demanded),
-    ...(hasNetwork ? {} : { network: false }),
-  };
+  const { network, requiredBy } = reachOf(step, demanded);
+  const own: IsolationDemand = network !== undefined ? { atLeast: "sandbox", requiredBy } : { atLeast: step.isolation };
+  return { isolation: strictest({ ...own, ...asked }, demanded), network };
 }
 
-/** What the step itself demands. Without a sandbox, nothing could cut the network. */
-function ownDemand({ isolation, network }: StepDefinition): IsolationDemand {
-  if (network === false) return { atLeast: "sandbox", requiredBy: "network: false" };
-  return isolation === undefined ? {} : { atLeast: isolation };
+/** What it reaches, and what says so. Without a sandbox, nothing could cut the network. */
+function reachOf(
+  { network }: StepDefinition,
+  demanded: IsolationDemand,
+): Pick<ProcessSpec, "network"> & { readonly requiredBy?: string } {
+  if (demanded === OUTSIDE) return { network: false };
+  if (network === false) return { network, requiredBy: "network: false" };
+  if (network !== undefined) return { network, requiredBy: `network: ${network.join(", ") || "platform"}` };
+  if (demanded.network !== "platform" || demanded.exempt === true) return { network };
+  return { network: [], requiredBy: "isolation.network in esteira.yaml" };
 }
 
 /** Both hold: an exemption counts only where nothing is required. */

@@ -139,7 +139,16 @@ async function readParts(objects: Blobs, whole: Recipe | undefined, step: string
   return parts;
 }
 
-function partsOf({ kind, declaration, params, env, files, code }: StepRecipe): readonly [RecipePart, string, string][] {
+function partsOf({
+  kind,
+  declaration,
+  params,
+  env,
+  files,
+  code,
+  network,
+  secrets,
+}: StepRecipe): readonly [RecipePart, string, string][] {
   const named = (part: RecipePart, values: Readonly<Record<string, Json>>): [RecipePart, string, string][] =>
     Object.entries(values).map(([name, value]) => [
       part,
@@ -149,6 +158,10 @@ function partsOf({ kind, declaration, params, env, files, code }: StepRecipe): r
   return [
     ["step", "kind", kind],
     ...named("key", isMap(declaration) ? declaration : { declaration }),
+    ...named("key", {
+      ...(network === undefined ? {} : { network }),
+      ...(secrets === undefined ? {} : { secrets }),
+    }),
     ...named("param", params),
     ...named("variable", env),
     ...named("file", files),

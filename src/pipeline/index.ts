@@ -38,6 +38,7 @@ export type { Pools } from "./define/pools.ts";
 export { ownConditionOf } from "./define/own-condition.ts";
 export type { KnownExecutor } from "./define/placement.ts";
 export { createProjectFiles, type ProjectFiles, readProjectFile } from "./define/project-files.ts";
+export { parsePlace, type Place } from "./define/network.ts";
 export { nextTick, nextTicks } from "./define/schedule-expression.ts";
 export { knowKinds, type KnownKinds } from "./define/step-kinds.ts";
 export { commandFailed, partitionMissing, pipelineUnknown, stepUnknown } from "./errors.ts";

@@ -22,6 +22,8 @@ export interface IsolationDemand {
   readonly requiredBy?: string | undefined;
   /** The project lets it have the machine, unless something requires more. */
   readonly exempt?: boolean | undefined;
+  /** What it reaches unless its step says more or less; default all. */
+  readonly network?: "all" | "platform" | undefined;
 }
 
 /** What a process and all that it starts may take of the machine; undefined: as much as there is. */
@@ -66,8 +68,11 @@ export interface ProcessSpec {
   readonly resources?: Resources | undefined;
   /** Aborts while it waits for them: then it is not started. */
   readonly abandon?: AbortSignal;
-  /** `false`: a sandboxed process has no network. Default: it reaches the platform, and so everything. */
-  readonly network?: boolean;
+  /**
+   * `false`: a sandboxed process has no network. A list: it reaches the platform and these places (`host`, `host:port`,
+   * `*.domain`), by a proxy for HTTP that its environment names. Default: it reaches everything.
+   */
+  readonly network?: false | readonly string[] | undefined;
   /** Absolute paths that an isolated process must see, beside its folder and the system's programs. */
   readonly readable?: readonly string[];
   /** Folders beside the working folder and the attempt's own that a sandboxed process may write. */

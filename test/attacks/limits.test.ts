@@ -13,6 +13,20 @@ const hasSandbox = (await createSandbox().problem()) === undefined;
 const skip = hasSandbox ? false : "no sandbox on this machine";
 const LEVELS = hasSandbox ? ["auto", "none"] : ["none"];
 
+/** Asks ports of this machine, the platform, and a page of somebody else. */
+const LOOK = `import os, socket, sys, urllib.request
+for port in sys.argv[1:]:
+    try:
+        print(socket.create_connection(("127.0.0.1", int(port))).recv(9))
+    except OSError:
+        print("cut")
+print(urllib.request.urlopen(os.environ["ESTEIRA_URL"] + "/livez").status)
+try:
+    urllib.request.urlopen("http://example.com/")
+except Exception as error:
+    print(error)
+`;
+
 async function run(
   step: string,
   config = "",
@@ -22,6 +36,7 @@ async function run(
   await mkdir(join(folder, "pipelines"));
   await writeFile(join(folder, "esteira.yaml"), `name: p\n${config}`);
   await writeFile(join(folder, "hog.py"), "kept = []\nwhile True: kept.append(bytearray(b'x') * (1 << 20))\n");
+  await writeFile(join(folder, "look.py"), LOOK);
   await writeFile(join(folder, "pipelines/w.yaml"), `steps:\n  attack:\n${step}`);
   const ended = await runEsteira(folder, ["run", "w"], environment);
   return { ...ended, folder, log: (await runEsteira(folder, ["logs", "latest"])).stdout };
@@ -79,6 +94,27 @@ describe("a step without network", () => {
     assert.equal(code, 0, stderr);
     assert.match(log, /cut/);
     assert.doesNotMatch(log, /GOT|eth/);
+  });
+
+  it("reaches what it names and the platform, and hears what is refused", { timeout: 60_000, skip }, async () => {
+    const servers = [createServer((socket) => socket.end("GOT")), createServer((socket) => socket.end("TAKEN"))];
+    for (const server of servers) await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    after(() => servers.forEach((server) => server.close()));
+    const [named, other] = servers.map((server) => (server.address() as AddressInfo).port);
+    const look = (...ports: unknown[]): string => `    run: python3 look.py ${ports.join(" ")}\n`;
+    const { code, log, stderr } = await run(
+      `${look(named, other)}    network: ["127.0.0.1:${String(named)}", pypi.org]\n`,
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(log, /GOT[^]*cut[^]*200[^]*403/);
+    assert.doesNotMatch(log, /TAKEN/);
+    assert.match(log, /refused: example\.com:80 is not among the places/);
+    const alone = await run(look(named), "isolation: { network: platform }\n");
+    assert.match(alone.log, /cut[^]*200/, alone.stderr);
+    const exempt = await run(look(named), "isolation: { network: platform, exempt: [w.attack] }\n");
+    assert.match(exempt.log, /GOT/, exempt.stderr);
+    const wrong = await run('    run: echo\n    network: ["http://pypi.org/"]\n');
+    assert.match(wrong.stderr, /expected a host such as/);
   });
 
   it("does not run where nothing can cut it off, exempt or not", { timeout: 60_000 }, async () => {

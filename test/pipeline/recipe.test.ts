@@ -132,6 +132,16 @@ describeStores("the recipe of what a step makes", (kind) => {
     assert.notEqual(recipeOf(await latest(project, "numbers")), before);
   });
 
+  it("changes with what the step reaches and the secrets it gets", async () => {
+    const { project, run } = await openProject(kind);
+    const cached = [];
+    for (const more of ["", ", network: [pypi.org]", ", network: platform", ", secrets: [TOKEN]", ""]) {
+      await project.write("pipelines/work.yaml", `steps:\n  numbers: { python: jobs/make.py, makes: report${more} }\n`);
+      cached.push(...(await stepsOf(project, (await run()).id)));
+    }
+    assert.deepEqual(cached, [...Array.from({ length: 4 }, () => ["succeeded", false]), ["succeeded", true]]);
+  });
+
   it("holds all that can run: neither a computed import nor a file that is opened reaches another", async () => {
     const { project, run } = await openProject(kind);
     for (const body of [

@@ -5,6 +5,7 @@ import type { Executor, ProcessHandle } from "#engine";
 import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec, Resources } from "#pipeline";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { createIsolation, type Isolation } from "../isolation/isolation.ts";
+import { openWay } from "../isolation/network-relay.ts";
 import { type Sandbox, SECRETS_INSIDE } from "../isolation/sandbox.ts";
 import { signalBehind } from "../isolation/sandbox-status.ts";
 import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.ts";
@@ -155,7 +156,16 @@ async function startWith(
   const level = await starting.isolation.choose(spec.isolation);
   const isSandboxed = level === "sandbox";
   if (isSandboxed) assertInterpreter(asked[0], spec.workingFolder);
-  const [program, ...args] = isSandboxed ? sandboxed(plain, spec, { ...starting, secrets: secrets?.folder }) : plain;
+  const output = spec.onOutput ?? starting.log;
+  const way = await openWay(
+    plain,
+    isSandboxed ? spec : { environment: {} },
+    (place) => void output("stderr", refusal(place)),
+  );
+  const readable = [...(spec.readable ?? []), ...way.readable];
+  const [program, ...args] = isSandboxed
+    ? sandboxed(way.command, { ...spec, readable }, { ...starting, secrets: secrets?.folder })
+    : plain;
   starting.supervisor.begin();
   const startedAt = performance.now();
   // What stays, as a model that is asked, is this process's own: it does not end with another.
@@ -164,15 +174,18 @@ async function startWith(
     program,
     args,
     folder: spec.workingFolder,
-    environment: { ...own, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
+    environment: { ...own, ...way.environment, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
     isSandboxed,
     command: plain[0],
+  }).catch((error: unknown) => {
+    way.close();
+    throw error;
   });
   starting.supervisor.watch(started.group);
-  const output = spec.onOutput ?? starting.log;
   for (const stream of ["stdout", "stderr"] as const)
     readOutput(started[stream], { secrets: spec.secrets ?? [], take: (text) => output(stream, text) });
   const handle = superviseProcess(spec, { started, startedAt, level, supervisor: starting.supervisor });
+  void handle.ended.then(way.close, way.close);
   const { status } = started;
   if (status !== undefined) {
     const sayNotStarted = ({ endedBy, signal }: ProcessResult): void => {
@@ -188,6 +201,9 @@ function limited(command: readonly [string, ...string[]], limits: ProcessLimits 
   if (limits.files === undefined) return command;
   return ["/bin/sh", "-c", 'ulimit -n "$0" && exec "$@"', String(limits.files), ...command];
 }
+
+const refusal = (place: string): string =>
+  `esteira: refused: ${place} is not among the places that "network" of this step names\n`;
 
 /** What bubblewrap wrote stands before it. */
 const NOT_STARTED = `esteira: the command did not start in its sandbox, where it sees the system's programs, those of PATH, its workspace, its inputs and its environment. More is shown by isolation.folders in esteira.yaml; isolation.exempt gives a step the machine.

@@ -3,6 +3,7 @@ import { accessSync, constants, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { Readable } from "node:stream";
+import type { ProcessSpec } from "#pipeline";
 import { sandboxUnavailable } from "../errors.ts";
 import { readSandboxStatus, type SandboxStatus } from "./sandbox-status.ts";
 import { copyConfiguration, deviceView, isSystem, resolverView, systemView } from "./system-view.ts";
@@ -32,8 +33,8 @@ export interface SandboxView {
   readonly hidden?: readonly string[];
   /** Absolute folder of secrets, seen in {@link SECRETS_INSIDE}. */
   readonly secrets?: string | undefined;
-  /** `false`: no network, the machine's own addresses included. */
-  readonly network?: boolean | undefined;
+  /** `false` or a list: no network of its own, the machine's own addresses included. */
+  readonly network?: ProcessSpec["network"];
 }
 
 /** What stands in the way of a sandbox. */
@@ -99,7 +100,7 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
       ...deviceView(),
       ...bindsOf(view),
       ...(view.secrets === undefined ? [] : ["--ro-bind", view.secrets, SECRETS_INSIDE]),
-      ...(view.network === false ? ["--unshare-net"] : []),
+      ...(view.network !== undefined ? ["--unshare-net"] : []),
       ...END,
       "--json-status-fd",
       String(STATUS),

@@ -454,7 +454,7 @@ export function toStepDefinition(
     ...secretsOf(keys.secrets ?? []),
     cache: keys.cache ?? true,
     ...(keys.isolation === undefined ? {} : { isolation: keys.isolation }),
-    ...(keys.network === undefined ? {} : { network: keys.network }),
+    ...(keys.network === undefined ? {} : { network: keys.network === "platform" ? [] : keys.network }),
     ...(keys.limits === undefined ? {} : { limits: toLimits(keys.limits) }),
     ...toPlacement(keys, known, facts),
     ...(keys.when === undefined ? {} : { when: keys.when }),

@@ -123,8 +123,8 @@ export interface StepDefinition {
   readonly secretFiles?: readonly string[];
   /** Its processes are isolated at least so, or it does not run. */
   readonly isolation?: IsolationLevel;
-  /** Its processes have no network. */
-  readonly network?: false;
+  /** Its processes have no network, or reach the platform and these places alone. */
+  readonly network?: false | readonly string[];
   readonly limits?: ProcessLimits;
   /** Where its processes run; default what the project says. */
   readonly executor?: string;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { MISSED_TICK_RULES, PULL_REQUEST_ACTIONS } from "./definition.ts";
 import { deadlineKey, stepDeadlineKey } from "./deadlines.ts";
 import { DURATION } from "./duration.ts";
+import { networkKey } from "./network.ts";
 import { sensorKeys } from "./sensors.ts";
 import { partitionByKeys, partitionsKeys } from "./partitions.ts";
 import { executorKey, resourcesKeys } from "./placement.ts";
@@ -122,12 +123,7 @@ export const stepKeys = z.strictObject({
     .describe(
       "Run its processes isolated at least so, or not at all. By default they are isolated as well as the machine can; which steps may have the machine is said in esteira.yaml.",
     ),
-  network: z
-    .literal(false)
-    .optional()
-    .describe(
-      "`false`: its processes have no network, not even the platform's; they run in a sandbox, or not at all. Default: they have it.",
-    ),
+  network: networkKey,
   limits: z
     .strictObject({
       memory: z

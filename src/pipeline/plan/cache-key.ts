@@ -53,7 +53,9 @@ export function computeCacheKey(facts: {
       input.version === undefined ? [] : [[nameOf(input), input.version.version] as const],
     ),
   );
-  const first = earlierKeyOf(recipe, read, facts.earlier);
+  // The first keys knew neither what a step reaches nor which secrets it gets.
+  const isOpen = recipe.network === undefined && recipe.secrets === undefined;
+  const first = isOpen ? [earlierKeyOf(recipe, read, facts.earlier)] : [];
   const second = digestOfJson({ format: parts.format, recipe: recipeDigest, ...read });
   const makes = [...facts.makes].sort();
   return {
@@ -61,7 +63,7 @@ export function computeCacheKey(facts: {
     key: makes.length === 0 ? second : digestOfJson({ format: "key/3", recipe: recipeDigest, ...read, makes }),
     parts,
     makes,
-    earlierKeys: makes.length === 0 ? [first] : [second, first],
+    earlierKeys: makes.length === 0 ? first : [second, ...first],
     recipe,
     recipeDigest,
     versions,
@@ -120,6 +122,8 @@ export function explainDifference(before: StoredParts, now: CacheKey): readonly 
   changes.push(...declarationDifferences(before.declaration, now.parts.declaration));
   if (before.format === "key/1") return changes.length === 0 ? ["its result is of an older form"] : changes;
   if (canonicalJson(before.code ?? null) !== canonicalJson(now.parts.code)) changes.push("code that it names changed");
+  for (const part of ["network", "secrets"] as const)
+    if (canonicalJson(before[part] ?? null) !== canonicalJson(now.parts[part] ?? null)) changes.push(`${part} changed`);
   if (canonicalJson(before.fingerprint) !== canonicalJson(now.parts.fingerprint))
     changes.push("what it reads from outside changed");
   return changes;

@@ -24,6 +24,8 @@ export interface PreparedStep {
   readonly raw: Json;
   readonly params: Readonly<Record<string, Json>>;
   readonly env: Readonly<Record<string, string>>;
+  /** What its processes get beside: both missing for a step that says nothing. */
+  readonly access: Pick<StepRecipe, "network" | "secrets">;
   readonly analysis: StepAnalysis;
   /** The kind allows reuse and the step does not forbid it. */
   readonly cacheable: boolean;
@@ -84,6 +86,10 @@ export async function prepareStep(
         Object.entries(step.env).map(([name, value]) => [name, toText(interpolate(value, facts.scope))]),
       ),
     },
+    access: {
+      ...(step.network === undefined ? {} : { network: step.network }),
+      ...(step.secrets.length === 0 ? {} : { secrets: [...step.secrets].sort() }),
+    },
     analysis,
     cacheable: step.cache && analysis.cacheable !== false && ownConditionOf(step) === 0,
   };
@@ -129,6 +135,7 @@ export async function readSources(prepared: PreparedStep, files: ProjectFiles): 
     env: prepared.env,
     files: digests,
     code: analysis.code,
+    ...prepared.access,
   });
   return { recipe, contents };
 }

@@ -17,6 +17,10 @@ export interface StepRecipe {
   readonly files: Readonly<Record<string, Digest | null>>;
   /** What the kind resolved from files of the project that are not named above: the views of a join. */
   readonly code: Json;
+  /** What its processes reach, where the step says it. */
+  readonly network?: Json | undefined;
+  /** Names of the secrets that its processes get; missing for none. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /** What was installed for a step's processes, and for which platform. */
@@ -57,6 +61,8 @@ const stepSchema: z.ZodType<StepRecipe> = z.strictObject({
   env: z.record(z.string(), z.string()),
   files: z.record(z.string(), digest.nullable()),
   code: z.json(),
+  network: z.json().optional(),
+  secrets: z.array(z.string()).optional(),
 });
 
 const recipeSchema: z.ZodType<Recipe> = z.strictObject({
