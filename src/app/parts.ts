@@ -49,7 +49,7 @@ import { createMonitoring, type Monitoring } from "#monitoring";
 import { createPredictions, type Predictions } from "#predictions";
 import { createServing, type Serving } from "#serving";
 import { openSecretBox } from "./secret-keys.ts";
-import { createSsh } from "./started-workers.ts";
+import { createRay, createSsh } from "./started-workers.ts";
 import { createDatasetReader } from "./dataset-reader.ts";
 import type { LocalFiles } from "#storage";
 import type { StorePlatform } from "./platform.ts";
@@ -144,7 +144,10 @@ export function createSlurm(
 
 /** Where processes of users run, and how far they are kept from the platform. */
 function createProcesses(
-  platform: Pick<StorePlatform, "artifactRoot" | "store" | "objects" | "project" | "access" | "url" | "log">,
+  platform: Pick<
+    StorePlatform,
+    "artifactRoot" | "store" | "objects" | "project" | "access" | "url" | "log" | "version"
+  >,
   config: StorePlatform["config"],
   settings: Settings,
 ): Pick<Parts, "isolation" | "executor" | "executors" | "services" | "tasks"> {
@@ -170,6 +173,7 @@ function createProcesses(
   const writable = direct === undefined ? [] : [direct];
   const others = Object.entries(config.executors).map(([name, declared]) => {
     if ("local" in declared) return createLocalExecutor({ ...local, name, share: toShare(declared.local) });
+    if ("ray" in declared) return createRay(name, declared.ray, { ...platform, config, settings, sealer });
     if ("ssh" in declared) return createSsh(name, declared.ssh, { ...platform, config, settings, sealer });
     if ("slurm" in declared) return createSlurm(name, declared.slurm, { config, settings, writable });
     return createPool(name, declared.worker, { ...platform, config, sealer });

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import type { Log } from "#base";
-import { certificateVariables, runWorker } from "#executors";
+import { certificateVariables, runTaskRelay, runWorker } from "#executors";
 import type { Settings } from "#config";
 import { type IsolationLevel, MEMORY, toBytes } from "#pipeline";
 import { readVersion } from "./open-platform.ts";
@@ -24,6 +25,8 @@ export interface WorkerRequest {
   readonly most?: number | undefined;
   readonly idleMs?: number | undefined;
   readonly silenceMs?: number | undefined;
+  /** Lines of tasks that another process took: it runs those, and takes none itself. */
+  readonly relay?: { readonly input: Readable; readonly say: (line: string) => void } | undefined;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onReady: (facts: { readonly name: string; readonly gives: string }) => void;
@@ -38,10 +41,10 @@ const CACHE_BYTES = 20 * 1024 ** 3;
 
 /** Runs a worker on this machine until it is asked to end. It needs no project and no store. */
 export async function runWorkerHere(request: WorkerRequest, settings: Settings): Promise<void> {
-  const { tokenFile, folder, cacheBytes = CACHE_BYTES, isolation = "auto", ...given } = request;
+  const { tokenFile, folder, cacheBytes = CACHE_BYTES, isolation = "auto", relay, ...given } = request;
   const token = tokenFile === undefined ? settings.token : (await readFile(tokenFile, "utf8")).trim();
   const name = given.name ?? given.executor;
-  await runWorker({
+  const options = {
     ...given,
     token,
     cacheBytes,
@@ -51,5 +54,6 @@ export async function runWorkerHere(request: WorkerRequest, settings: Settings):
     installer: settings.installer,
     certificates: certificateVariables(settings.installer),
     version: readVersion(),
-  });
+  };
+  await (relay === undefined ? runWorker(options) : runTaskRelay({ ...options, ...relay }));
 }

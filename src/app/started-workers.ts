@@ -2,24 +2,31 @@ import { join } from "node:path";
 import { newId } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import type { Executor } from "#engine";
-import { createSshExecutor, type Sealer } from "#executors";
+import { createRayExecutor, createSshExecutor, type Sealer, type WorkerPoolOptions } from "#executors";
 import type { StorePlatform } from "./platform.ts";
 
 type SshSettings = Extract<ProjectConfig["executors"][string], { readonly ssh: object }>["ssh"];
 
 /** What a worker that this process starts is given. */
-interface StartingFacts extends Pick<StorePlatform, "store" | "objects" | "project" | "access" | "url" | "log"> {
+interface StartingFacts extends Pick<
+  StorePlatform,
+  "store" | "objects" | "project" | "access" | "url" | "log" | "version"
+> {
   readonly config: ProjectConfig;
   readonly settings: Settings;
   readonly sealer: Sealer;
 }
 
-/** Its workers see nothing of this machine, and are started by it. */
-export function createSsh(name: string, ssh: SshSettings, facts: StartingFacts): Executor {
-  const { store, objects, project, access, url, log, config, settings, sealer } = facts;
-  const { hosts, key, command, folder, cpus, gpus, memory, lease } = ssh;
+type RaySettings = Extract<ProjectConfig["executors"][string], { readonly ray: object }>["ray"];
+
+/** What every pool of tasks is opened with, and who its workers call as. */
+function poolOf(
+  name: string,
+  lease: number | undefined,
+  { store, objects, project, access, url, log, config, sealer }: StartingFacts,
+): WorkerPoolOptions & Pick<Parameters<typeof createSshExecutor>[0], "ownUrl" | "lender" | "lendToken" | "log"> {
   const lender = `executor:${name}:${newId()}`;
-  return createSshExecutor({
+  return {
     name,
     store,
     objects,
@@ -29,16 +36,41 @@ export function createSsh(name: string, ssh: SshSettings, facts: StartingFacts):
     leaseMs: lease,
     workFolder: join(config.storeFolder, "work"),
     storeFolder: config.storeFolder,
+    ownUrl: url,
+    lender,
+    lendToken: () => access.lendToken({ name: lender, project }),
+  };
+}
+
+/** Its tasks see nothing of this machine, and are placed by Ray. */
+export function createRay(name: string, ray: RaySettings, facts: StartingFacts): Executor {
+  const settings = { lease: undefined, token: undefined, url: undefined, folder: undefined, ...ray };
+  const { address, lease, token, url, folder } = settings;
+  return createRayExecutor({
+    ...poolOf(name, lease, facts),
+    address,
+    token: () => (token === undefined ? undefined : facts.settings.secret(token)),
+    python: "python" in ray ? (ray.python ?? "python") : "python",
+    command: "command" in ray ? ray.command : "esteira",
+    folder,
+    url,
+    version: facts.version,
+  });
+}
+
+/** Its workers see nothing of this machine, and are started by it. */
+export function createSsh(name: string, ssh: SshSettings, facts: StartingFacts): Executor {
+  const { hosts, key, command, folder, cpus, gpus, memory, lease, url } = ssh;
+  const { settings } = facts;
+  return createSshExecutor({
+    ...poolOf(name, lease, facts),
     hosts,
     command,
     folder,
     share: { cpus, gpus, memoryBytes: memory },
     keyName: key,
     key: () => settings.secret(key),
-    url: ssh.url,
-    ownUrl: url,
-    lender,
-    lendToken: () => access.lendToken({ name: lender, project }),
+    url,
     searchPath: settings.searchPath,
   });
 }

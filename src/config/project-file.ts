@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { alertsSchema } from "./alert-routes.ts";
 import { environmentSchema } from "./environments.ts";
-import { localExecutorSchema, slurmExecutorSchema, sshExecutorSchema, workerExecutorSchema } from "./executors.ts";
+import {
+  localExecutorSchema,
+  rayExecutorSchema,
+  slurmExecutorSchema,
+  sshExecutorSchema,
+  workerExecutorSchema,
+} from "./executors.ts";
 import { forgeSchema } from "./forge.ts";
 import { targetsSchema } from "./targets.ts";
 import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES } from "./project-choices.ts";
@@ -185,7 +191,7 @@ const projectKeys = z.strictObject({
         .string()
         .regex(/^[a-z][a-z0-9-]{0,30}$/, "the name of an executor starts with a letter and holds a–z, 0–9 and -")
         .refine((name) => name !== "local", "local is always there: the whole machine"),
-      z.union([localExecutorSchema, slurmExecutorSchema, workerExecutorSchema, sshExecutorSchema]),
+      z.union([localExecutorSchema, slurmExecutorSchema, workerExecutorSchema, sshExecutorSchema, rayExecutorSchema]),
     )
     .default({})
     .describe("Where steps can run beside `local`, by the name that `executor` of a step or pipeline gives."),

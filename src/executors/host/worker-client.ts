@@ -29,6 +29,11 @@ export class WorkerClient {
     return this.#url;
   }
 
+  /** Calls as a worker that another process registered. */
+  actAs(worker: string): void {
+    this.#worker = worker;
+  }
+
   /** @throws EXECUTORS_WORKER_REFUSED */
   async register(card: WorkerCard, signal: AbortSignal): Promise<void> {
     const answer: { readonly worker: string } = await this.#json("POST", "/workers", { body: card, signal });

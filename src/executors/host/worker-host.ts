@@ -3,7 +3,7 @@ import { availableParallelism, hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { isEsteiraError, type Log, messageOf } from "#base";
-import { describeResources, type IsolationLevel } from "#pipeline";
+import { describeResources, type IsolationLevel, type Resources } from "#pipeline";
 import { createLocalExecutor } from "../drivers/local.ts";
 import { withFolderLock } from "../folder-lock.ts";
 import { createIsolation } from "../isolation/isolation.ts";
@@ -82,6 +82,41 @@ export async function runWorker(options: WorkerHostOptions): Promise<void> {
   );
 }
 
+/** What tasks are run with on this machine; each of them can have `share` at most, default all of it. */
+export function createTaskMachine(
+  options: Omit<WorkerHostOptions, "labels" | "log" | "signal"> & { readonly share?: Resources },
+  { client, name }: Pick<TaskMachine, "client" | "name">,
+): TaskMachine {
+  const { folder, installer: environment, python: interpreter, share } = options;
+  const workFolder = join(folder, "tasks");
+  return {
+    client,
+    cache: new TaskCache({ folder, limitBytes: options.cacheBytes }),
+    environments: createPythonEnvironments({ storeFolder: folder, environment, interpreter }),
+    pythonVersion: async () => (await findPython({ environment, interpreter })).version,
+    name,
+    workFolder,
+    node: process.execPath,
+    executor: createLocalExecutor({
+      workFolder,
+      storeFolder: folder,
+      path: options.searchPath,
+      environment: options.certificates,
+      ...(share === undefined ? {} : { share }),
+      isolation: createIsolation({
+        level: options.isolation,
+        sandbox: createSandbox(undefined, join(folder, "sandbox")),
+      }),
+    }),
+  };
+}
+
+/** What an earlier worker left: its processes ended with it. */
+export async function sweepTasks({ workFolder }: Pick<TaskMachine, "workFolder">): Promise<void> {
+  for (const name of await readdir(workFolder).catch(() => []))
+    await rm(join(workFolder, name), { recursive: true, force: true, maxRetries: 3 });
+}
+
 class WorkerHost {
   readonly #options: WorkerHostOptions;
   readonly #client: WorkerClient;
@@ -107,38 +142,12 @@ class WorkerHost {
       gpus: options.gpus ?? total.gpus ?? 0,
       memoryBytes: options.memoryBytes ?? total.memoryBytes ?? totalmem(),
     };
-    const environments = createPythonEnvironments({
-      storeFolder: options.folder,
-      environment: options.installer,
-      interpreter: options.python,
-    });
-    const workFolder = join(options.folder, "tasks");
-    this.#machine = {
-      client: this.#client,
-      cache: new TaskCache({ folder: options.folder, limitBytes: options.cacheBytes }),
-      environments,
-      pythonVersion: async () =>
-        (await findPython({ environment: options.installer, interpreter: options.python })).version,
-      name: this.#name,
-      workFolder,
-      node: process.execPath,
-      executor: createLocalExecutor({
-        workFolder,
-        storeFolder: options.folder,
-        path: options.searchPath,
-        environment: options.certificates,
-        share: this.#offer,
-        isolation: createIsolation({
-          level: options.isolation,
-          sandbox: createSandbox(undefined, join(options.folder, "sandbox")),
-        }),
-      }),
-    };
+    this.#machine = createTaskMachine({ ...options, share: this.#offer }, { client: this.#client, name: this.#name });
   }
 
   async run(): Promise<void> {
     const { signal } = this.#options;
-    await this.#sweep();
+    await sweepTasks(this.#machine);
     await this.#register();
     signal.addEventListener("abort", () => this.#news.abort(), { once: true });
     const fence = setInterval(() => this.#fence(), 1000);
@@ -255,13 +264,6 @@ class WorkerHost {
         this.#options.log.warn("a task is given up: the server was not heard of for too long", { task: task.id });
         running.forget();
       }
-  }
-
-  /** What an earlier worker left: its processes ended with it. */
-  async #sweep(): Promise<void> {
-    const folder = this.#machine.workFolder;
-    for (const name of await readdir(folder).catch(() => []))
-      await rm(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
   }
 
   async #close(): Promise<void> {

@@ -58,6 +58,10 @@ export const command: Command = {
       value: "SECONDS",
       help: "End when the server was not heard of for so long; default: never, it is asked again and again.",
     },
+    relay: {
+      type: "boolean",
+      help: "Take no tasks: run those that come as lines of standard input, as the driver of an executor on Ray sends them, until it ends.",
+    },
     json: { type: "boolean", help: "Write JSON for machines, one object a line." },
   },
   examples: [
@@ -86,6 +90,10 @@ export const command: Command = {
         tokenFile: inFolder("token-file"),
         folder: inFolder("folder"),
         ...machineOf(options),
+        relay:
+          options["relay"] === true
+            ? { input: process.stdin, say: (line) => void process.stdout.write(`${line}\n`) }
+            : undefined,
         signal,
         log: tellTasks(terminal, isJson),
         onReady: ({ name, gives }) =>
