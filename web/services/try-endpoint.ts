@@ -56,15 +56,19 @@ export async function readEndpointForm(path: string, signal: AbortSignal): Promi
   const row = content?.schema.properties?.["rows"]?.items?.properties?.["features"];
   const [example] = content?.example?.rows ?? [];
   return {
-    columns: Object.entries(row?.properties ?? {}).map(([name, { type = "string" }]) => ({
-      name,
-      type: typeOf([type].flat()),
-      isRequired: row?.required?.includes(name) ?? false,
-      isNullable: [type].flat().includes("null"),
-    })),
+    columns: columnsOf(row ?? {}),
     example: example?.features ?? {},
     at: example?.at,
   };
+}
+
+function columnsOf({ properties = {}, required = [] }: Schema): readonly TriedColumn[] {
+  return Object.entries(properties).map(([name, { type = "string" }]) => ({
+    name,
+    type: typeOf([type].flat()),
+    isRequired: required.includes(name),
+    isNullable: [type].flat().includes("null"),
+  }));
 }
 
 /** Asks an endpoint for one row; the answer is logged like any other. @throws ProblemError */

@@ -68,12 +68,7 @@ function TrialPanel({ trial, place }: TrialPanelProps) {
           subject: trial.checks.find(({ name }) => name === "alerts")?.subject ?? "",
         })}
       </p>
-      {trial.header !== undefined && <p className="muted">{t("trial.header", { header: trial.header })}</p>}
-      {trial.steps !== undefined && (
-        <p className="muted">
-          {t("trial.steps", { steps: trial.steps.map((step) => format.percent(step / 100, 0)).join(" → ") })}
-        </p>
-      )}
+      <Routing trial={trial} />
       {trial.outcome === undefined && candidate !== undefined && <TrialButtons place={place} candidate={candidate} />}
       <ArmTable arms={trial.arms} />
       <p className="muted">{t("trial.approximate")}</p>
@@ -88,6 +83,21 @@ function TrialPanel({ trial, place }: TrialPanelProps) {
         </p>
       )}
     </Panel>
+  );
+}
+
+/** How requests come to the candidate, where its share alone does not say it. */
+function Routing({ trial: { header, steps } }: Pick<TrialPanelProps, "trial">) {
+  const { t, format } = useTrialText();
+  return (
+    <>
+      {header !== undefined && <p className="muted">{t("trial.header", { header })}</p>}
+      {steps !== undefined && (
+        <p className="muted">
+          {t("trial.steps", { steps: steps.map((step) => format.percent(step / 100, 0)).join(" → ") })}
+        </p>
+      )}
+    </>
   );
 }
 

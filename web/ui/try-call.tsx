@@ -46,7 +46,12 @@ function Fields({ path, form }: { readonly path: string; readonly form: Endpoint
     <div className="form">
       <div
         className="columns"
-        style={{ display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(220px, 1fr))", gap: 12 }}
+        style={{
+          display: "grid",
+          gridTemplateColumns: "repeat(auto-fill, minmax(220px, 1fr))",
+          gap: 12,
+          alignItems: "start",
+        }}
       >
         {form.columns.map((column) => (
           <Field

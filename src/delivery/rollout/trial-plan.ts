@@ -140,13 +140,13 @@ export function parseStrategy(declared: object | undefined, nowMs: number): Tria
 }
 
 function rulesOf(declared: StrategyDeclaration, nowMs: number): TrialRules {
-  const { watch, rollback_on, min_requests, max_errors, max_p95, max_p99, max_shift, metric, max_loss } = declared;
+  const { watch, rollback_on, min_requests, max_errors, max_p95, max_p99, max_shift, metric } = declared;
   const compares = declared.ab !== undefined || declared.bandit !== undefined;
   // Versions that are compared are meant to answer differently.
   const shift = max_shift ?? (compares ? "100%" : undefined);
   return {
     sinceMs: nowMs,
-    untilMs: nowMs + (watch === undefined ? (compares ? DEFAULT_COMPARISON_MS : DEFAULT_WATCH_MS) : toMs(watch)),
+    untilMs: nowMs + watchOf(watch, compares),
     rollbackOnAlert: rollback_on === "alert",
     minRequests: min_requests ?? DEFAULT_MIN_REQUESTS,
     ...(max_p95 === undefined ? {} : { maxP95Ms: toMs(max_p95) }),
@@ -157,10 +157,17 @@ function rulesOf(declared: StrategyDeclaration, nowMs: number): TrialRules {
         : { maxP99Ms: toMs(max_p99) }),
     ...(max_errors === undefined ? {} : { maxErrors: toPercent(max_errors) / 100 }),
     ...(shift === undefined ? {} : { maxShift: toPercent(shift) / 100 }),
-    ...(metric === undefined
-      ? {}
-      : { metric, ...(compares ? { minGain: declared.min_gain ?? 0 } : { maxLoss: max_loss ?? DEFAULT_MAX_LOSS }) }),
+    ...(metric === undefined ? {} : { metric, ...metricLimit(declared, compares) }),
   };
+}
+
+function watchOf(watch: string | undefined, compares: boolean): number {
+  if (watch !== undefined) return toMs(watch);
+  return compares ? DEFAULT_COMPARISON_MS : DEFAULT_WATCH_MS;
+}
+
+function metricLimit({ min_gain, max_loss }: StrategyDeclaration, compares: boolean): Partial<TrialRules> {
+  return compares ? { minGain: min_gain ?? 0 } : { maxLoss: max_loss ?? DEFAULT_MAX_LOSS };
 }
 
 function toMs(text: string): number {

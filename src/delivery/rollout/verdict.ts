@@ -305,10 +305,7 @@ function checkMetric(metric: TrialMetric, { plan, outcomes }: TrialFacts): Trial
     arms: { ...armMetric("stable", theirs), ...armMetric("candidate", ours) },
   } as const;
   if (ours === undefined || theirs === undefined || outcomes === undefined) return { ...facts, state: "open" };
-  const gain =
-    plan.kind === "bandit" && metric !== "roc_auc"
-      ? gainOfDrawn(estimateGain(metric, outcomes))
-      : gainOf(metric, { ours, theirs });
+  const gain = plan.kind === "bandit" ? gainOfDrawn(metric, outcomes) : gainOf(metric, { ours, theirs });
   if (gain === undefined) return { ...facts, state: "open" };
   const { value, error, n } = gain;
   if (Math.min(ours.n, theirs.n) < FEWEST_ROWS) return { ...facts, state: "open", value };
@@ -339,7 +336,8 @@ function gainOf(metric: TrialMetric, { ours, theirs }: { readonly ours: Estimate
   };
 }
 
-function gainOfDrawn(found: Estimate | undefined): Gain | undefined {
+function gainOfDrawn(metric: TrialMetric, outcomes: NonNullable<TrialFacts["outcomes"]>): Gain | undefined {
+  const found = metric === "roc_auc" ? undefined : estimateGain(metric, outcomes);
   if (found === undefined) return undefined;
   return { value: found.value, error: found.deviation / Math.sqrt(found.n), n: found.n };
 }

@@ -29,17 +29,14 @@ export interface InputTensor {
 
 const LARGEST_ELEMENTS = 50_000_000;
 const LARGEST_DEPTH = 100;
-const RANGES: Readonly<Partial<Record<Datatype, readonly [number, number]>>> = {
-  UINT8: [0, 255],
-  UINT16: [0, 65_535],
-  UINT32: [0, 4_294_967_295],
-  INT8: [-128, 127],
-  INT16: [-32_768, 32_767],
-  INT32: [-2_147_483_648, 2_147_483_647],
-};
-/** The same of numbers that are bigints where a number would not be exact. */
-const LARGE_RANGES: Readonly<Partial<Record<Datatype, readonly [bigint, bigint]>>> = {
+const RANGES: Readonly<Partial<Record<Datatype, readonly [bigint, bigint]>>> = {
+  UINT8: [0n, 255n],
+  UINT16: [0n, 65_535n],
+  UINT32: [0n, 4_294_967_295n],
   UINT64: [0n, 2n ** 64n - 1n],
+  INT8: [-128n, 127n],
+  INT16: [-32_768n, 32_767n],
+  INT32: [-2_147_483_648n, 2_147_483_647n],
   INT64: [-(2n ** 63n), 2n ** 63n - 1n],
 };
 
@@ -106,20 +103,19 @@ function flatten(data: readonly unknown[], where: string): unknown[] {
 function mismatch(value: unknown, datatype: Datatype): string | undefined {
   if (datatype === "BYTES") return typeof value === "string" ? undefined : "a string";
   if (datatype === "BOOL") return typeof value === "boolean" ? undefined : "true or false";
-  const large = LARGE_RANGES[datatype];
-  if (large !== undefined) {
-    const plain = typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : undefined;
-    const whole = typeof value === "bigint" ? value : plain;
-    const fits = whole !== undefined && whole >= large[0] && whole <= large[1];
-    return fits ? undefined : `a whole number from ${large[0]} to ${large[1]}`;
-  }
   const range = RANGES[datatype];
-  if (range === undefined) {
-    const isNumber = (typeof value === "number" && Number.isFinite(value)) || typeof value === "bigint";
-    return value === null || isNumber ? undefined : "a number or null";
-  }
-  const fits = Number.isSafeInteger(value) && (value as number) >= range[0] && (value as number) <= range[1];
-  return fits ? undefined : `a whole number from ${range[0]} to ${range[1]}`;
+  if (range === undefined) return isNumberOrNull(value) ? undefined : "a number or null";
+  return isWithin(value, range) ? undefined : `a whole number from ${range[0]} to ${range[1]}`;
+}
+
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || typeof value === "bigint" || (typeof value === "number" && Number.isFinite(value));
+}
+
+/** A whole number is a bigint where a number would not be exact. */
+function isWithin(value: unknown, [least, largest]: readonly [bigint, bigint]): boolean {
+  if (typeof value === "bigint") return value >= least && value <= largest;
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= largest;
 }
 
 const READERS: Readonly<
