@@ -117,7 +117,7 @@ schema:
     assert.match(reasons.get("packed.zip") ?? "", /packed already/);
     assert.match(reasons.get("text.xlsx") ?? "", /not an Excel workbook \(\.xlsx\): not a whole zip file/);
     await assert.rejects(
-      runCapture({ capture: { files: "plain.xlsx" }, write: { merge: "ids" } }, "f"),
+      runCapture({ capture: { files: "plain.xlsx" }, write: { merge: ["ids"] } }, "f"),
       /key column "ids" is not among the new rows' columns \(id, when, sum\); did you mean "id"\?/,
     );
     await assert.rejects(

@@ -181,11 +181,27 @@ async function startWith(
     way.close();
     throw error;
   });
+  const handle = follow(spec, { started, startedAt, level, starting });
+  void handle.ended.then(way.close, way.close);
+  return handle;
+}
+
+/** Reads what a started process writes, and hears how it ends. */
+function follow(
+  spec: ProcessSpec,
+  running: {
+    readonly started: StartedProcess;
+    readonly startedAt: number;
+    readonly level: IsolationLevel;
+    readonly starting: Starting;
+  },
+): ProcessHandle {
+  const { started, startedAt, level, starting } = running;
+  const output = spec.onOutput ?? starting.log;
   starting.supervisor.watch(started.group);
   for (const stream of ["stdout", "stderr"] as const)
     readOutput(started[stream], { secrets: spec.secrets ?? [], take: (text) => output(stream, text) });
   const handle = superviseProcess(spec, { started, startedAt, level, supervisor: starting.supervisor });
-  void handle.ended.then(way.close, way.close);
   const { status } = started;
   if (status !== undefined) {
     const sayNotStarted = ({ endedBy, signal }: ProcessResult): void => {
