@@ -169,6 +169,7 @@ export interface AlertAdvice {
     | "compare_performance"
     | "retrain"
     | "check_traffic"
+    | "look_at_features"
     | "look_at_requests"
     | "approve"
     | "verify_store"

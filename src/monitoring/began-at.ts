@@ -1,4 +1,5 @@
 import type { ColumnSample } from "./drift-method.ts";
+import { createStatusReader, type FeatureLack, lacks } from "./feature-scores.ts";
 import type { Judgement } from "./judge.ts";
 import type { Reference } from "./reference.ts";
 import { findChangePoint } from "./statistics/change-point.ts";
@@ -65,6 +66,8 @@ function columnSeries({ subject, metric }: Judgement, rows: WindowRows, referenc
     values: Float64Array.from({ length: values.length }, (_, row) => Number(holds(values[row]))),
     expected,
   });
+  const lack = metric === "feature_missing" ? "missing" : metric === "feature_stale" ? "stale" : undefined;
+  if (lack !== undefined) return { times, values: lackingRows(rows, subject, lack), expected: 0 };
   const missing = shareOf(values, isMissing);
   if (metric === "null_share" || missing > known.nullShare + LEAST_STEP) return indicator(isMissing, known.nullShare);
   if (known.kind === "numeric" && known.time !== true)
@@ -76,6 +79,15 @@ function columnSeries({ subject, metric }: Judgement, rows: WindowRows, referenc
   if (known.kind !== "categorical") return undefined;
   const [category, expected] = mostMoved(values, known.counts);
   return indicator((value) => !isMissing(value) && nameOf(value) === category, expected);
+}
+
+/** 1 where a feature lacked, NaN where its caller sent it. */
+function lackingRows({ featureStatus }: WindowRows, feature: string, lack: FeatureLack): Float64Array {
+  const read = createStatusReader();
+  return Float64Array.from({ length: featureStatus.length }, (_, row) => {
+    const found = lacks(read(featureStatus[row]), feature, lack);
+    return found === undefined ? NaN : Number(found);
+  });
 }
 
 function isMissing(value: unknown): boolean {

@@ -154,7 +154,7 @@ export function adviseOn(
   { metric, subject }: Judgement,
   facts: { readonly causes: readonly AlertCause[]; readonly segments: readonly AlertSegment[] },
 ): readonly AlertAdvice[] {
-  if (/^(row_count|max_gap_hours|duplicates)$/.test(metric)) return [{ kind: "check_traffic" }];
+  if (/^(row_count|max_gap_hours|duplicates|feature_.*)$/.test(metric)) return adviseOnTraffic(metric, subject);
   const advice: AlertAdvice[] = [];
   const model = facts.causes.find(({ kind }) => kind === "model");
   if (model?.fromVersion !== undefined)
@@ -172,4 +172,11 @@ export function adviseOn(
   if (/^(drift|prediction_drift|multivariate)/.test(metric)) advice.push({ kind: "compare_performance" });
   else if (!isOfInputs || metric.startsWith("fairness.")) advice.push({ kind: "retrain" });
   return advice;
+}
+
+/** No data or model made it. */
+function adviseOnTraffic(metric: string, subject: string): readonly AlertAdvice[] {
+  if (!metric.startsWith("feature_")) return [{ kind: "check_traffic" }];
+  const look = { kind: "look_at_features", name: subject } as const;
+  return metric === "feature_missing" ? [look, { kind: "ask_callers" }] : [look];
 }

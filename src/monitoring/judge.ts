@@ -5,7 +5,7 @@ import type { MetricBand } from "./estimated-scores.ts";
 import type { MonitorFile, MonitorRule } from "./monitor-file.ts";
 import { DOMAIN_THRESHOLD } from "./multivariate-scores.ts";
 import { isRatio } from "./statistics/fairness.ts";
-import type { FairnessRule, MultivariateRule, SlicesRule } from "./watch-rules.ts";
+import type { FairnessRule, FeaturesRule, MultivariateRule, SlicesRule } from "./watch-rules.ts";
 import type { ChunkSpread } from "./statistics/chunks.ts";
 import { adjustedPValues, type GoneColumn, watches } from "./window-scores.ts";
 
@@ -46,6 +46,7 @@ export function judgeWindow(
   if ("performance" in rule) return judgePerformance(rule.performance, window, file);
   if ("quality" in rule)
     return [...judgeQuality(rule.quality, window.scores), ...judgeRows(rule.quality, window.scores)];
+  if ("features" in rule) return judgeFeatures(rule.features, window.scores, file);
   return judgeAsked(rule, window.scores);
 }
 
@@ -284,6 +285,28 @@ function judgeQuality(rule: QualityRule, scores: readonly MonitorScore[]): reado
           message,
         },
       ];
+    }),
+  );
+}
+
+/** A feature that too few rows asked the online store for has no verdict. */
+function judgeFeatures(
+  rule: FeaturesRule,
+  scores: readonly MonitorScore[],
+  file: Pick<MonitorFile, "min_rows">,
+): readonly Judgement[] {
+  const limits = [
+    ["feature_missing", rule.missing_share, "no value in the online store"],
+    ["feature_stale", rule.stale_share, "a value that is older than its view allows"],
+  ] as const;
+  return limits.flatMap(([metric, limit, what]) =>
+    scores.flatMap((score): Judgement[] => {
+      if (limit === undefined || score.metric !== metric || score.value === undefined) return [];
+      if (!watches(rule, score.subject) || score.n < file.min_rows) return [];
+      const { value, subject, n } = score;
+      const message = `feature "${subject}": ${percent(value)} of the rows found ${what}, allowed are ${percent(limit)} (${n} rows asked for it)`;
+      const breached = value > limit;
+      return [{ metric, subject, segment: "", value, threshold: limit, side: "above", breached, n, message }];
     }),
   );
 }

@@ -4,6 +4,8 @@ import { BINARY_METRICS, MULTICLASS_METRICS, type MetricName, REGRESSION_METRICS
 import {
   fairnessRule,
   type FairnessRule,
+  featuresRule,
+  type FeaturesRule,
   multivariateRule,
   type MultivariateRule,
   slicesRule,
@@ -134,6 +136,7 @@ const fairness = z.strictObject({ ...common, fairness: fairnessRule });
 const slices = z.strictObject({ ...common, slices: slicesRule });
 const multivariate = z.strictObject({ ...common, multivariate: multivariateRule });
 const value = z.strictObject({ ...common, value: valueRule });
+const features = z.strictObject({ ...common, features: featuresRule });
 const objective = z.strictObject({ ...common, objective: objectiveRule });
 
 const windowSize = z
@@ -192,7 +195,18 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z
       .describe("Who is told of alerts that open and close. Default: the routes of `alerts.default` in esteira.yaml."),
     monitors: z.record(
       name,
-      z.union([drift, predictionDrift, performance, quality, fairness, slices, multivariate, value, objective]),
+      z.union([
+        drift,
+        predictionDrift,
+        performance,
+        quality,
+        features,
+        fairness,
+        slices,
+        multivariate,
+        value,
+        objective,
+      ]),
     ),
   })
   .superRefine(({ window, min_rows: minRows, monitors }, context) => {
@@ -266,6 +280,7 @@ export type MonitorRule = CommonRule &
         };
       }
     | { readonly fairness: FairnessRule }
+    | { readonly features: FeaturesRule }
     | { readonly slices: SlicesRule }
     | { readonly multivariate: MultivariateRule }
     | { readonly value: ValueRule }

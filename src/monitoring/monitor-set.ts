@@ -168,6 +168,7 @@ export function unknownColumns(
 /** Inputs that a rule names; columns that requests may carry beside them are not among them. */
 function inputsNamed(rule: MonitorRule): readonly string[] {
   if ("quality" in rule) return rule.quality.columns ?? [];
+  if ("features" in rule) return rule.features.columns ?? [];
   const own =
     "drift" in rule
       ? rule.drift

@@ -28,6 +28,8 @@ const ENGLISH: Kinds = {
   compare_performance: () => "Compare with the performance: inputs that moved do not say that answers are worse.",
   retrain: () => "Train again once the data of this time are in.",
   check_traffic: () => "See whether the callers reach the endpoint.",
+  look_at_features: ({ name }) =>
+    `See whether the source of the feature ${name} still gets rows, and which keys are asked for.`,
   look_at_requests: () => "Look at what the endpoint answers and how long that takes, and at the server's log.",
   approve: ({ name }) => `Have ${name ?? "it"} approved again, or bring back what is.`,
   verify_store: () => "See what else is damaged: esteira verify.",
@@ -44,6 +46,7 @@ const PORTUGUESE: Kinds = {
   compare_performance: () => "Compare com o desempenho: entradas que mudaram não dizem que as respostas pioraram.",
   retrain: () => "Treine de novo quando os dados deste período chegarem.",
   check_traffic: () => "Veja se quem chama alcança o endpoint.",
+  look_at_features: ({ name }) => `Veja se a fonte da feature ${name} ainda recebe linhas, e quais chaves são pedidas.`,
   look_at_requests: () => "Veja o que o endpoint responde e quanto demora, e o log do servidor.",
   approve: ({ name }) => `Faça aprovar ${name ?? "isto"} de novo, ou traga de volta o que está aprovado.`,
   verify_store: () => "Veja o que mais está danificado: esteira verify.",

@@ -34,6 +34,13 @@ export interface MultivariateRule {
   readonly except?: readonly string[] | undefined;
 }
 
+/** Features of the endpoint's feature service. */
+export interface FeaturesRule {
+  readonly columns?: readonly string[] | undefined;
+  readonly missing_share?: number | undefined;
+  readonly stale_share?: number | undefined;
+}
+
 /** What answers are worth. */
 export interface ValueRule {
   readonly expression: string;
@@ -43,6 +50,22 @@ export interface ValueRule {
 }
 
 const share = z.number().min(0).max(1);
+
+export const featuresRule: z.ZodType<FeaturesRule> = z
+  .strictObject({
+    columns: z.array(z.string()).min(1).optional().describe("Features to watch; default: all."),
+    missing_share: share
+      .optional()
+      .describe("Largest share of rows for which the online store had no value of a feature, or a default stood in."),
+    stale_share: share
+      .optional()
+      .describe("Largest share of rows for which its value was older than the view's `ttl`, at the row's own time."),
+  })
+  .refine(
+    (rule) => rule.missing_share !== undefined || rule.stale_share !== undefined,
+    "give missing_share or stale_share",
+  )
+  .describe("Features that the endpoint reads online; what callers send themselves does not count.");
 
 export const fairnessRule: z.ZodType<FairnessRule> = z
   .strictObject({

@@ -78,6 +78,7 @@ function declaredSeries(rule: MonitorRule): readonly WatchedSeries[] {
       },
     ];
   }
+  if ("features" in rule) return declaredFeatures(rule.features);
   return "quality" in rule ? declaredQuality(rule.quality) : [{ ...overall, ...declaredAsked(rule) }];
 }
 
@@ -101,6 +102,18 @@ function declaredQuality({ columns = [""], ...limits }: RuleOf<"quality">["quali
       threshold === undefined ? [] : [{ metric, subject: "", segment: "", threshold, side }],
     ),
   ];
+}
+
+function declaredFeatures({ columns = [""], ...limits }: RuleOf<"features">["features"]): readonly WatchedSeries[] {
+  const ofLacks = [
+    ["feature_missing", limits.missing_share],
+    ["feature_stale", limits.stale_share],
+  ] as const;
+  return columns.flatMap((subject) =>
+    ofLacks.flatMap(([metric, threshold]): WatchedSeries[] =>
+      threshold === undefined ? [] : [{ metric, subject, segment: "", threshold, side: "above" }],
+    ),
+  );
 }
 
 function declaredAsked(

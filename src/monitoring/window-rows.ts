@@ -29,6 +29,8 @@ export interface WindowRows {
   readonly facts: RowFacts;
   /** Event times, epoch ms. One per prediction sampled; a sample is in no order. */
   readonly times: Float64Array;
+  /** JSON texts of the log: features that were not read as they are stored, with their status. One per row sampled. */
+  readonly featureStatus: ArrayLike<unknown>;
   /** Probability, value or class index; NaN where the model gave none. One per prediction sampled. */
   readonly predictions: Float64Array;
   /** Rows with a label, sampled on their own. */
@@ -132,6 +134,7 @@ export async function readWindow(
 function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readonly string[], atMost: number) {
   const sample = createRowSample(atMost);
   const [predictions, times] = [createNumberColumn(), createNumberColumn()];
+  const statuses = createValueColumn();
   const columns = new Map(model.inputs.map((input) => [input.name, columnFor(input)]));
   const contexts = new Map(segments.filter((name) => !columns.has(name)).map((name) => [name, columnFor(undefined)]));
   const facts = collectFacts(model);
@@ -143,6 +146,7 @@ function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readon
       if (place === undefined) return;
       predictions.set(place, prediction);
       times.set(place, row.at_ms);
+      statuses.set(place, row.feature_status);
       const features = parseRecord(row.features);
       facts.add(row.features, features);
       for (const [name, column] of columns) column.set(place, features[name]);
@@ -150,12 +154,13 @@ function collectInputs(model: Pick<ModelDescription, "inputs">, segments: readon
       const context = row.context === null ? {} : parseRecord(row.context);
       for (const [name, column] of contexts) column.set(place, context[name]);
     },
-    take: (): Pick<WindowRows, "columns" | "predictions" | "times" | "segments" | "facts"> => {
+    take: (): Pick<WindowRows, "columns" | "predictions" | "times" | "segments" | "facts" | "featureStatus"> => {
       const taken = valuesOf(columns, sample.size);
       const beside = valuesOf(contexts, sample.size);
       return {
         predictions: predictions.values(sample.size),
         times: times.values(sample.size),
+        featureStatus: statuses.values(sample.size),
         columns: taken,
         segments: new Map(segments.map((name) => [name, taken.get(name) ?? beside.get(name) ?? []])),
         facts: facts.take(),

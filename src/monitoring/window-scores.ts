@@ -5,6 +5,7 @@ import { toColumnSample } from "./column-sample.ts";
 import { shapeOf } from "./column-shape.ts";
 import { chooseMethod, type ColumnSample, type DriftMethod, type DriftScore, scoreDrift } from "./drift-method.ts";
 import { methodUnknown, scoreUndefined } from "./errors.ts";
+import { featureScores } from "./feature-scores.ts";
 import { fairnessScores } from "./fairness-scores.ts";
 import type { MonitorRule } from "./monitor-file.ts";
 import { multivariateScores } from "./multivariate-scores.ts";
@@ -73,6 +74,11 @@ async function askedScores(
       rows,
       task,
       rules.flatMap((rule) => ("fairness" in rule ? [rule.fairness] : [])),
+    ),
+    ...featureScores(
+      rows,
+      reference.model.inputs.map(({ name }) => name),
+      rules.flatMap((rule) => ("features" in rule ? [rule.features] : [])),
     ),
     ...valueScores(
       rows,

@@ -153,6 +153,7 @@ function toScanned(row: NewPrediction, label: MovedLabel | undefined): ScannedPr
     label_text: label?.label_text ?? null,
     label_at_ms: label === undefined ? null : Number(label.label_at_ms),
     received_at_ms: row.receivedAtMs,
+    feature_status: row.featureStatus ?? null,
     label_corrections: Number(label?.label_corrections ?? 0),
   };
 }

@@ -26,6 +26,8 @@ export interface FeatureReport {
   /** Inputs of the model that the feature service gives. */
   readonly names: readonly string[];
   readonly rows: readonly RowFeatures[];
+  /** Those that each row brought itself. */
+  readonly sent?: readonly (readonly string[])[];
 }
 
 /** Rows to predict. */

@@ -1,5 +1,5 @@
 import type { Endpoint } from "#metadata-store/serving";
-import type { FeatureReport, PredictRequest, RowFeatures } from "./endpoints.ts";
+import type { PredictRequest, RowFeatures } from "./endpoints.ts";
 import { endpointNotReady, featuresMissing } from "./errors.ts";
 import type { ModelSignature } from "./model-signature.ts";
 import { refuseUnknown } from "./row-source.ts";
@@ -41,10 +41,7 @@ export function createFeatureReader(features: OnlineFeatures | undefined): Featu
       return {
         ...request,
         allowedColumns,
-        features: toReport(
-          served,
-          rows.map(() => ({})),
-        ),
+        features: { names: served, rows: rows.map(() => ({})), sent: rows.map(() => served) },
       };
     const records = rows.map((row) =>
       Object.fromEntries(source.names(row).map((name) => [name, source.value(row, name)])),
@@ -62,10 +59,11 @@ export function createFeatureReader(features: OnlineFeatures | undefined): Featu
     return {
       ...request,
       allowedColumns,
-      features: toReport(
-        served,
-        read.map(({ statuses }) => statuses),
-      ),
+      features: {
+        names: served,
+        rows: read.map(({ statuses }) => statuses),
+        sent: records.map((record) => served.filter((name) => record[name] !== undefined)),
+      },
       nullableColumns: new Set(served.filter((name) => description.features.get(name)?.action === "null")),
       source: {
         rowCount: source.rowCount,
@@ -136,8 +134,4 @@ function refusal(
     ),
     feature: facts.name,
   });
-}
-
-function toReport(names: readonly string[], rows: readonly RowFeatures[]): FeatureReport {
-  return { names, rows };
 }

@@ -1,6 +1,6 @@
 import { newId } from "#base";
 import type { EndpointKey, NewPrediction, PredictionArm } from "#metadata-store/serving";
-import type { PredictRequest, RowFeatures } from "./endpoints.ts";
+import type { FeatureReport, PredictRequest } from "./endpoints.ts";
 import type { ModelSignature } from "./model-signature.ts";
 import { toContextText, toFeatureTexts } from "./feature-text.ts";
 import type { LoadedModel } from "./loaded-model.ts";
@@ -84,15 +84,18 @@ export function toPredictionRows(
       prediction: value === undefined || Number.isNaN(value) ? undefined : value,
       predictionText: part.output.kind === "classes" ? part.output.labels[index] : undefined,
       entityKey: request.entityKeys?.[row],
-      featureStatus: statusText(request.features?.rows[row]),
+      featureStatus: statusText(request.features, row),
       propensity: ids.chanceOf?.(row),
     };
   });
 }
 
 /** undefined when every feature was read as it is stored. */
-function statusText(statuses: RowFeatures | undefined): string | undefined {
-  return statuses === undefined || Object.keys(statuses).length === 0 ? undefined : JSON.stringify(statuses);
+function statusText(report: FeatureReport | undefined, row: number): string | undefined {
+  const statuses = report?.rows[row];
+  const sent = report?.sent?.[row] ?? [];
+  if (statuses === undefined || (sent.length === 0 && Object.keys(statuses).length === 0)) return undefined;
+  return JSON.stringify({ ...statuses, ...Object.fromEntries(sent.map((name) => [name, "CALLER"])) });
 }
 
 /** Puts the parts of an answer back into the order of the request's rows. */

@@ -46,6 +46,7 @@ async function compare(
       segments: new Map(),
     },
     times: new Float64Array(),
+    featureStatus: [],
   };
   const scores = await computeScores(rows, reference, { minRows: 200, segments: [], rules: [rule] });
   return {

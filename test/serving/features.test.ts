@@ -164,6 +164,7 @@ describeStores("an endpoint with a feature service", (kind) => {
       .read((transaction) => listPredictions(transaction, { ...KEY, fromMs: T0 }))
       .then((found) => found.toSorted((left, right) => right.id.localeCompare(left.id)));
     assert.equal(JSON.parse(newest?.features ?? "{}").distance, null);
+    assert.equal(newest?.featureStatus, '{"distance":"CALLER"}');
     const alone = await post(`${url}/predict`, { rows: [row({ origin: "ORD", distance: 1, hour: 2 })] });
     assert.equal(alone.status, 200, "with every feature sent, no key is needed");
   });

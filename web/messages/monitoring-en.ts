@@ -69,6 +69,8 @@ export const monitoringEn = {
   "advice.approve": "Have {name} approved again, or bring back what is.",
   "advice.verify_store": "See what else is damaged: esteira verify.",
   "advice.restore_backup": "Bring the damaged files back from a backup, or make the version again.",
+  "advice.look_at_features":
+    "See whether the source of the feature {name} still gets rows, and which keys are asked for.",
   "advice.check_traffic": "See whether the callers reach the endpoint, and what they send twice.",
   "objective.title": "Objectives",
   "objective.latency": "answers within {limit} ms",

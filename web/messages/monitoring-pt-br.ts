@@ -71,6 +71,7 @@ export const monitoringPtBr: Readonly<Record<keyof typeof monitoringEn, string>>
   "advice.approve": "Faça aprovar {name} de novo, ou traga de volta o que está aprovado.",
   "advice.verify_store": "Veja o que mais está danificado: esteira verify.",
   "advice.restore_backup": "Traga os arquivos danificados de uma cópia de segurança, ou faça a versão de novo.",
+  "advice.look_at_features": "Veja se a fonte da feature {name} ainda recebe linhas, e quais chaves são pedidas.",
   "advice.check_traffic": "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
   "objective.title": "Objetivos",
   "objective.latency": "respostas em até {limit} ms",

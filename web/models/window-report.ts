@@ -20,7 +20,10 @@ const PREFIXES: readonly (readonly [RegExp, ScoreGroup])[] = [
   [/^slice\./, "slices"],
   [/^(fairness|group)\./, "fairness"],
   [/^multivariate_drift\./, "multivariate"],
-  [/^(null_share|out_of_range|unseen|type_mismatch|constant|row_count|duplicates|freshness)/, "quality"],
+  [
+    /^(feature_missing|feature_stale|null_share|out_of_range|unseen|type_mismatch|constant|row_count|duplicates|freshness)/,
+    "quality",
+  ],
   [/^value\./, "value"],
   [/^(roc_auc|log_loss|brier|accuracy|precision|recall|f1|rmse|mae|r2)$/, "performance"],
 ];

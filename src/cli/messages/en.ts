@@ -84,6 +84,7 @@ export const en = {
   adviceApprove: "Have {name} approved again, or bring back what is: esteira approval list",
   adviceVerify: "See what else is damaged: esteira verify",
   adviceBackup: "Bring the damaged files back from a backup, or make the version again.",
+  adviceFeatures: "See whether the source of the feature {name} still gets rows, and which keys are asked for.",
   adviceTraffic: "See whether the callers reach the endpoint, and what they send twice.",
   nothingBreached: "Nothing is out of bounds.",
   noFigures:

@@ -82,6 +82,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   adviceApprove: "Faça aprovar {name} de novo, ou traga de volta o que está aprovado: esteira approval list",
   adviceVerify: "Veja o que mais está danificado: esteira verify",
   adviceBackup: "Traga os arquivos danificados de uma cópia de segurança, ou faça a versão de novo.",
+  adviceFeatures: "Veja se a fonte da feature {name} ainda recebe linhas, e quais chaves são pedidas.",
   adviceTraffic: "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
   nothingBreached: "Nada está fora dos limites.",
   noFigures:

@@ -76,6 +76,7 @@ export interface ScannedPrediction {
   readonly label_at_ms: number | null;
   readonly received_at_ms: number;
   readonly label_corrections: number;
+  readonly feature_status: string | null;
 }
 
 /**
@@ -108,6 +109,7 @@ export async function scanPredictions(
       "label_at_ms",
       "received_at_ms",
       "label_corrections",
+      "feature_status",
     ])
     .where("project", "=", scan.project)
     .where("environment", "=", scan.environment)

@@ -75,7 +75,7 @@ export interface ServingTables {
     entity_key: string | null;
     /**
      * JSON object: features of the endpoint's feature service that were not read as they are stored, each with its
-     * status; null: all were.
+     * status, or CALLER where the request brought it; null: all were.
      */
     feature_status: string | null;
     /** Chance with which the trial drew the version for this row; null where no chance decided. */

@@ -116,6 +116,7 @@ const ADVICE = {
   compare_performance: "advicePerformance",
   retrain: "adviceRetrain",
   check_traffic: "adviceTraffic",
+  look_at_features: "adviceFeatures",
   look_at_requests: "adviceRequests",
   approve: "adviceApprove",
   verify_store: "adviceVerify",
