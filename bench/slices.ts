@@ -11,8 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createAnalytics } from "#data";
+import { searchInThread } from "../src/monitoring/slice-thread.ts";
 import { seededRandom } from "../src/monitoring/statistics/seeded-random.ts";
-import { searchSlices, type SliceRows } from "../src/monitoring/statistics/slice-search.ts";
+import { codeSlices, type SliceRows } from "../src/monitoring/statistics/slice-search.ts";
 
 const { values: flags } = parseArgs({ options: { rows: { type: "string", default: "1000000" } } });
 const rows = Number(flags.rows);
@@ -49,12 +50,9 @@ const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
 const start = performance.now();
 const cpuStart = process.cpuUsage();
-const { slices, tested } = await searchSlices(current, reference, {
-  predicates: 3,
-  effect: 0.3,
-  falseDiscovery: 0.05,
-  minRows: 200,
-});
+const { slices, tested } = await searchInThread(
+  await codeSlices(current, reference, { predicates: 3, effect: 0.3, falseDiscovery: 0.05, minRows: 200 }),
+);
 const seconds = (performance.now() - start) / 1000;
 const cpu = process.cpuUsage(cpuStart);
 delay.disable();

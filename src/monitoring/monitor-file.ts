@@ -19,7 +19,7 @@ import { DRIFT_METHODS, type DriftMethod, isPValue } from "./drift-method.ts";
 
 const METRICS = [...new Set<MetricName>([...BINARY_METRICS, ...MULTICLASS_METRICS, ...REGRESSION_METRICS])];
 
-/** How the windows in which an endpoint is watched are cut, as it is written: `week`, `5000 rows`, `7 days every 1 day`. */
+/** How the windows in which an endpoint is watched are cut, as written: `week`, `5000 rows`, `7 days every 1 day`. */
 export type WindowSize = string;
 
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected letters, digits, _ and -, beginning with a letter");

@@ -2,7 +2,8 @@ import type { MonitorScore } from "#metadata-store/monitoring";
 import type { ModelTask } from "#models";
 import type { HeldRows } from "./reference.ts";
 import type { SlicesRule } from "./watch-rules.ts";
-import { searchSlices, type SliceRows } from "./statistics/slice-search.ts";
+import { codeSlices, type SliceRows } from "./statistics/slice-search.ts";
+import { searchInThread } from "./slice-thread.ts";
 import type { WindowOutcomes } from "./window-rows.ts";
 
 /** What a row adds to the errors, by task. */
@@ -40,10 +41,12 @@ export async function sliceScores(
     labels: ArrayLike<number>,
     predictions: ArrayLike<number>,
   ): SliceRows => toRows(columns, { labels, predictions, task, watched });
-  const { slices, tested } = await searchSlices(
-    rowsOf(outcomes.segments, outcomes.labels, outcomes.predictions),
-    rowsOf(held.columns, held.labels, held.predictions),
-    { predicates: rule.predicates, effect: rule.effect, falseDiscovery: rule.false_discovery, minRows },
+  const { slices, tested } = await searchInThread(
+    await codeSlices(
+      rowsOf(outcomes.segments, outcomes.labels, outcomes.predictions),
+      rowsOf(held.columns, held.labels, held.predictions),
+      { predicates: rule.predicates, effect: rule.effect, falseDiscovery: rule.false_discovery, minRows },
+    ),
   );
   // Nothing that was looked at is no proof that all is well.
   if (tested === 0)

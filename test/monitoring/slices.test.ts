@@ -1,9 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { seededRandom } from "../../src/monitoring/statistics/seeded-random.ts";
-import { searchSlices, type SliceRows } from "../../src/monitoring/statistics/slice-search.ts";
+import { searchInThread } from "../../src/monitoring/slice-thread.ts";
+import {
+  codeSlices,
+  searchCoded,
+  type SliceOptions,
+  type SliceRows,
+  type SliceSearch,
+} from "../../src/monitoring/statistics/slice-search.ts";
 
 const OPTIONS = { predicates: 3, effect: 0.2, falseDiscovery: 0.05, minRows: 100 };
+
+const searchSlices = async (current: SliceRows, reference: SliceRows, options: SliceOptions): Promise<SliceSearch> =>
+  searchCoded(await codeSlices(current, reference, options));
 
 /** Eight columns of noise; `worse` adds to the loss of some rows. */
 function simulate(
@@ -129,5 +139,20 @@ describe("the search for slices", () => {
     assert.deepEqual((await searchSlices(odd, odd, OPTIONS)).slices, []);
     const empty: SliceRows = { loss: new Float64Array(), columns: new Map([["a", []]]) };
     assert.deepEqual(await searchSlices(empty, empty, OPTIONS), { slices: [], tested: 0 });
+  });
+
+  it("is made in a thread of its own, with the same findings, while others are answered", async () => {
+    const [current, reference] = [
+      simulate(70, 60_000, ({ origin }) => (origin === "ORD" ? 0.4 : 0)),
+      simulate(71, 60_000, () => 0),
+    ];
+    const here = await searchSlices(current, reference, OPTIONS);
+    const coded = await codeSlices(current, reference, OPTIONS);
+    const before = performance.eventLoopUtilization();
+    const there = await searchInThread(coded);
+    const { utilization } = performance.eventLoopUtilization(before);
+    assert.deepEqual(there, here);
+    assert.deepEqual(here.slices[0]?.predicates, ["origin = ORD"]);
+    assert.ok(utilization < 0.5, `this thread was busy for ${utilization} of the search`);
   });
 });

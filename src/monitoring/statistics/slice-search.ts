@@ -65,22 +65,12 @@ const GAIN = 1.2;
  * Pure. Gives way to the event loop between columns. Source: lattice search as SliceFinder (Chung et al. 2019), with
  * Benjamini & Hochberg (1995) instead of α-investing.
  */
-export async function searchSlices(
-  current: SliceRows,
-  reference: SliceRows,
-  options: SliceOptions,
-): Promise<SliceSearch> {
-  const columns = [...reference.columns.keys()].flatMap((name) => {
-    const column = encodeColumn(name, reference.columns.get(name) ?? [], current.columns.get(name) ?? []);
-    return column === undefined ? [] : [column];
-  });
+export async function searchCoded(coded: CodedSlices): Promise<SliceSearch> {
+  const { columns, current, reference, options } = coded;
   const search: Search = {
-    columns,
-    current: current.loss,
-    reference: reference.loss,
-    whole: { current: momentsOf(current.loss), reference: momentsOf(reference.loss) },
-    paired: { current: momentsOf(thin(current.loss)), reference: momentsOf(thin(reference.loss)) },
-    options,
+    ...coded,
+    whole: { current: momentsOf(current), reference: momentsOf(reference) },
+    paired: { current: momentsOf(thin(current)), reference: momentsOf(thin(reference)) },
   };
   const pairedSearch = { ...search, whole: search.paired };
   const found: Tested[] = [];
@@ -97,6 +87,21 @@ export async function searchSlices(
   return { slices: await choose(found, search), tested: found.length };
 }
 
+/** The conditions of every column, and which of them each row fulfils. Gives way to the event loop between columns. */
+export async function codeSlices(
+  current: SliceRows,
+  reference: SliceRows,
+  options: SliceOptions,
+): Promise<CodedSlices> {
+  const columns: EncodedColumn[] = [];
+  for (const [name, values] of reference.columns) {
+    const column = encodeColumn(name, values, current.columns.get(name) ?? []);
+    if (column !== undefined) columns.push(column);
+    await giveWay();
+  }
+  return { columns, current: current.loss, reference: reference.loss, options };
+}
+
 /** The rows in which pairs are looked for. */
 function thin(loss: Float64Array): Float64Array {
   const step = Math.max(1, Math.ceil(loss.length / MOST_PAIRED));
@@ -107,14 +112,19 @@ function giveWay(): Promise<void> {
   return new Promise(setImmediate);
 }
 
-interface Search {
+/** Rows of a search as they can be sent to a thread. */
+export interface CodedSlices {
   readonly columns: readonly EncodedColumn[];
+  /** Losses. */
   readonly current: Float64Array;
   readonly reference: Float64Array;
+  readonly options: SliceOptions;
+}
+
+interface Search extends CodedSlices {
   readonly whole: Sides;
   /** Of the rows in which pairs are looked for. */
   readonly paired: Sides;
-  readonly options: SliceOptions;
 }
 
 interface Sides {
