@@ -139,6 +139,10 @@ describe("a dbt project, from its files alone", () => {
     ]);
     const broken = await project({ "jaffle/models/a.sql": "select 1", "jaffle/models/x.yml": "models:\n  - nam: a\n" });
     assert.match(problems(await analyse(broken, {}))[0] ?? "", /^jaffle\/models\/x\.yml:2 /);
+    const computed = await project({ "jaffle/models/a.sql": "{{ config(alias='x_' ~ 'y') }} select 1" });
+    assert.deepEqual(problems(await analyse(computed, {})), [
+      "jaffle/models/a.sql:1 the alias of a is computed, so what its dataset is called cannot be known before dbt runs",
+    ]);
     const twice = await project({ "jaffle/models/a.sql": "select 1", "jaffle/seeds/a.csv": "n\n1\n" });
     assert.deepEqual(problems(await analyse(twice, {})), [
       'jaffle/seeds/a.csv:1 jaffle/models/a.sql and jaffle/seeds/a.csv both make the dataset "a"',

@@ -175,6 +175,13 @@ function madeProblems(made: readonly DbtNode[], select: readonly string[]): read
         hint: "Give one of them another name or alias, or leave it out with exclude.",
         at,
       });
+    if (node.isAliasComputed)
+      problems.push({
+        path: ["dbt"],
+        message: `the alias of ${node.name} is computed, so what its dataset is called cannot be known before dbt runs`,
+        hint: "Write the alias as plain text.",
+        at,
+      });
     if (!DATASET.test(node.alias))
       problems.push({
         path: ["dbt"],

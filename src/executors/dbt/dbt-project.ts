@@ -17,6 +17,8 @@ import { type DbtConfig, type DbtText, readDbtText } from "./dbt-source-text.ts"
 export interface DbtNode extends SelectableNode {
   /** Of the relation, and so of the dataset. */
   readonly alias: string;
+  /** Jinja computes its alias: what its dataset is called is known only when dbt runs. */
+  readonly isAliasComputed: boolean;
   /** Project-relative. */
   readonly file: string;
   readonly references: readonly string[];
@@ -189,6 +191,7 @@ function toNode(of: {
     tags: config.tags ?? [],
     materialized,
     alias: config.alias ?? name,
+    isAliasComputed: config.alias === null,
     file,
     enabled: config.enabled !== false,
     isEphemeral: materialized === "ephemeral",

@@ -52,20 +52,22 @@ function jinjaOf(text: string): string {
 
 function configOf(code: string): DbtConfig {
   const given = [...code.matchAll(/\bconfig\s*\(/g)].map((match) => argumentsAt(code, match.index + match[0].length));
-  const text = given.join("\n");
+  const text = given.join(",");
   const enabled = settingOf(text, "enabled", /^(true|false)$/i);
   const tags = /\btags\s*=\s*(\[[^\]]*\]|'[^']*'|"[^"]*")/.exec(text)?.[1];
   return {
-    materialized: settingOf(text, "materialized", /^['"](.*)['"]$/),
-    alias: settingOf(text, "alias", /^['"](.*)['"]$/),
+    materialized: settingOf(text, "materialized", /^['"]([^'"]*)['"]$/),
+    alias: settingOf(text, "alias", /^['"]([^'"]*)['"]$/),
     enabled: enabled === undefined || enabled === null ? enabled : enabled.toLowerCase() === "true",
     ...(tags === undefined ? {} : { tags: [...tags.matchAll(/['"]([^'"]+)['"]/g)].map(([, tag]) => tag ?? "") }),
   };
 }
 
 function settingOf(text: string, name: string, literal: RegExp): string | null | undefined {
-  const value = new RegExp(String.raw`\b${name}\s*=\s*('[^']*'|"[^"]*"|[^,\n)]+)`).exec(text)?.[1]?.trim();
-  return value === undefined ? undefined : (literal.exec(value)?.[1] ?? null);
+  // A text in quotes is the whole value only where the next setting, or nothing, comes behind it.
+  const value = new RegExp(String.raw`\b${name}\s*=\s*(?:('[^']*'|"[^"]*")(?=\s*(?:,|$))|([^,]+))`).exec(text);
+  const said = (value?.[1] ?? value?.[2])?.trim();
+  return said === undefined ? undefined : (literal.exec(said)?.[1] ?? null);
 }
 
 function argumentsAt(code: string, start: number): string {
