@@ -49,7 +49,12 @@ jobs:
       - uses: actions/checkout@v5
       - uses: extractions/setup-just@v3
       - uses: hynek/setup-cached-uv@v2
-      - run: just --version && uv --version
+      - run: |
+          just --version && uv --version
+          export UV_PYTHON_DOWNLOADS=never
+          for name in $(cd "$RUNNER_TOOL_CACHE"/pythons-* && ls | grep -vE 'python3[.][0-8]$'); do
+            uv run --no-project --python "\${name#python}" python -c 'import sys; print("runs", "%d.%d" % sys.version_info[:2])'
+          done
       - uses: CodSpeedHQ/action@v4
         with: { run: echo measured | tr a-z A-Z, mode: simulation, token: x }
 `,
@@ -67,6 +72,9 @@ jobs:
     const ended = await repository.run("tools");
     const log = await ended.log("a");
     assert.equal(ended.status, "succeeded", log);
-    for (const text of [/^just \d/m, /^uv \d/m, /MEASURED/, /nothing is measured/]) assert.match(log, text);
+    const linked = log.match(/^runs 3\.\d+$/gm) ?? [];
+    assert.equal(linked.length, new Set(linked).size, "each version is another");
+    for (const text of [/^just \d/m, /^uv \d/m, /^runs 3\.\d+$/m, /MEASURED/, /nothing is measured/])
+      assert.match(log, text);
   });
 });

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PYTHON, toolVersions } from "../../machine-tools.ts";
 import { findCommand, runProcess } from "../processes.ts";
@@ -82,6 +82,26 @@ const UV_CACHE: ToolCache = {
   lockFiles: ["**/uv.lock", "**/pyproject.toml", "**/requirements*.txt"],
 };
 
+/**
+ * A folder with every Python of this machine by its version, as `python3.12`: uv looks for these names on the search
+ * path, and downloads what it does not find there. `python3` stays what it was.
+ */
+async function linkPythons({ job }: BuiltinStep): Promise<string> {
+  const folder = join(job.plan.folders.tools, `pythons-${++job.counter}`);
+  await mkdir(folder, { recursive: true });
+  const newest = [...(await toolVersions(PYTHON, pathOf(job)))].toSorted(([one], [other]) =>
+    compareVersions(other, one),
+  );
+  const linked = new Set<string>();
+  for (const [version, program] of newest) {
+    const name = /^3\.\d+(?=\.\d+$)/.exec(version)?.[0];
+    if (name === undefined || linked.has(name)) continue;
+    linked.add(name);
+    await symlink(program, join(folder, `python${name}`));
+  }
+  return folder;
+}
+
 /** uv: of this machine, else from the package index. */
 export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string, string>>> {
   const { job, inputs } = step;
@@ -101,6 +121,7 @@ export async function setupUv(step: BuiltinStep): Promise<Readonly<Record<string
     program = join(folder, "bin", "uv");
     job.path.push(join(folder, "bin"));
   }
+  job.path.push(await linkPythons(step));
   const python = inputs["python-version"];
   if (python !== undefined && python !== "") {
     // uv looks on the search path, where those of pyenv are not.
