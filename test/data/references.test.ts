@@ -149,6 +149,8 @@ describeStores("references of a contract to another dataset", (kind) => {
     ] as const) {
       await write("c.yaml", OF_PROPERTY.replace("customers.customer", to));
       await assert.rejects(run(capture, CAPTURE, "orders", ["customers"]), expected);
+      const told = await analyse(capture, CAPTURE, "orders", KNOWN);
+      assert.match(told.problems[0]?.message ?? "", expected);
     }
     await write("c.yaml", OF_PROPERTY.replace("logicalType: string\n", "logicalType: integer\n"));
     await assert.rejects(

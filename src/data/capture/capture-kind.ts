@@ -4,7 +4,7 @@ import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, 
 import { madeAgain, type WriteDisposition } from "../dataset.ts";
 import { deletesMissing, madeAnew } from "../write-disposition.ts";
 import { writeProblems } from "../write-declaration.ts";
-import { contractInputs, contractProblems } from "../contract/step-contract.ts";
+import { contractInputs, contractProblems, referredProblems } from "../contract/step-contract.ts";
 import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts";
 import { failEmpty, isFruitless, noteMoves, report, toOutcome } from "./capture-outcome.ts";
 import { captureAll, type CaptureRunDependencies } from "./capture-run.ts";
@@ -23,7 +23,7 @@ export interface CaptureKindDependencies extends CaptureRunDependencies {
 
 /** `capture`: what a source has becomes rows of a dataset, each row exactly once. */
 export function createCaptureKind(dependencies: CaptureKindDependencies): StepKind<CaptureDeclaration> {
-  const outside: SourceDependencies & Pick<CaptureKindDependencies, "analytics"> = {
+  const outside: SourceDependencies & Pick<CaptureKindDependencies, "analytics" | "store"> = {
     ...dependencies,
     captureFolders: dependencies.captureFolders ?? [],
     findHost: createFindHost(dependencies.captureHosts ?? []),
@@ -48,7 +48,7 @@ export function createCaptureKind(dependencies: CaptureKindDependencies): StepKi
 async function analyseCapture(
   declaration: CaptureDeclaration,
   context: AnalysisContext,
-  outside: SourceDependencies & Pick<CaptureKindDependencies, "analytics">,
+  outside: SourceDependencies & Pick<CaptureKindDependencies, "analytics" | "store">,
 ): Promise<StepAnalysis> {
   const { contract } = declaration;
   const choice = choiceProblems(declaration);
@@ -66,6 +66,7 @@ async function analyseCapture(
       ...(await writeProblems(outside.analytics, declaration.write)),
       ...wholeProblems(declaration),
       ...(contract === undefined ? [] : await contractProblems(contract, context)),
+      ...(contract === undefined ? [] : await referredProblems(outside.store, contract, context)),
     ],
   };
 }

@@ -76,31 +76,35 @@ export async function bindReferences(
 }
 
 /** Columns of the version, as it writes them. @throws DATA_CONTRACT_INVALID */
-function keysOf(
+function keysOf(reference: Reference, version: AssetVersion, compiled: CompiledContract): readonly string[] {
+  const problems = keyProblems(reference, version, compiled);
+  if (problems.length > 0) throw contractInvalid({ problems });
+  const { columns } = contentOf(version);
+  return reference.keys.map((key) => columns.find(({ name }) => name.toLowerCase() === key.toLowerCase())?.name ?? key);
+}
+
+/** What of a version cannot be referred to: columns that it does not have, or whose values are of another kind. */
+export function keyProblems(
   { id, keys, columns }: Reference,
   version: AssetVersion,
-  compiled: CompiledContract,
+  compiled: Pick<CompiledContract, "types">,
 ): readonly string[] {
   const { columns: given } = contentOf(version);
-  return keys.map((key, index) => {
+  return keys.flatMap((key, index) => {
     const found = given.find(({ name }) => name.toLowerCase() === key.toLowerCase());
     const place = `${version.asset}.${key}`;
     if (found === undefined) {
       const names = given.map(({ name }) => name);
       const near = nearestName(key, names);
-      throw contractInvalid({
-        problems: [
-          `${id} refers to ${place}, and version ${version.version} has no such column; ${near === undefined ? `it has ${names.join(", ")}` : `did you mean "${near}"?`}`,
-        ],
-      });
+      return [
+        `${id} refers to ${place}, and version ${version.version} has no such column; ${near === undefined ? `it has ${names.join(", ")}` : `did you mean "${near}"?`}`,
+      ];
     }
     const [column = ""] = columns.slice(index);
     const own = compiled.types.get(column) ?? "";
-    if (familyOf(own) !== familyOf(found.type))
-      throw contractInvalid({
-        problems: [`${id}: ${column} is ${own}, and ${place} is ${found.type}: no value of one is one of the other`],
-      });
-    return found.name;
+    return familyOf(own) === familyOf(found.type)
+      ? []
+      : [`${id}: ${column} is ${own}, and ${place} is ${found.type}: no value of one is one of the other`];
   });
 }
 

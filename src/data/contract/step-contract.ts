@@ -8,8 +8,10 @@ import {
   readProjectFile,
   type StepInput,
 } from "#pipeline";
+import type { MetadataStore } from "#metadata-store";
 import { contractInvalid } from "../errors.ts";
-import { referredTo } from "./bind-references.ts";
+import { latestOf } from "../latest-versions.ts";
+import { keyProblems, referredTo } from "./bind-references.ts";
 import { type Contract, type ContractTable, readContract, type ReadContract, tableOf } from "./contract.ts";
 import { readReferences } from "./reference.ts";
 import type { HeldLimits } from "./row-check.ts";
@@ -105,6 +107,27 @@ function* referenceProblems(
       at: at(["schema", contract.schema.indexOf(table), ...path, "to"]),
     };
   }
+}
+
+/** References to columns that the latest version of a dataset does not have. */
+export async function referredProblems(
+  store: MetadataStore,
+  contract: string,
+  context: AnalysisContext,
+): Promise<Problem[]> {
+  const compiled = await compiledOf(contract, context);
+  if (compiled === undefined || compiled.references.length === 0) return [];
+  const names = compiled.references.flatMap((one) => referredTo(one, context.knownAssets) ?? []);
+  const versions = await latestOf(store, context.project, names);
+  return compiled.references.flatMap((reference) => {
+    const version = versions.get(referredTo(reference, versions) ?? "");
+    if (version === undefined) return [];
+    return keyProblems(reference, version, compiled).map((message) => ({
+      path: ["contract"],
+      message,
+      hint: `See ${contract}.`,
+    }));
+  });
 }
 
 /** The datasets that a step reads for what its contract refers to. */

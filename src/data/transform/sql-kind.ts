@@ -32,6 +32,7 @@ import {
   describeContract,
   limitsSchema,
   modelContractProblems,
+  referredProblems,
 } from "../contract/step-contract.ts";
 import { columnLineage } from "./column-lineage.ts";
 import {
@@ -102,6 +103,7 @@ async function analyseStep(
     ...duplicatesProblems(declaration),
     ...(await writeProblems(dependencies.analytics, declaration.write)),
     ...(contract === undefined ? [] : await modelContractProblems(contract, context)),
+    ...(contract === undefined ? [] : await referredProblems(dependencies.store, contract, context)),
     ...declarationProblems(declaration, analysis, context.partition),
     ...analysis.tables
       .filter(({ name }) => !isReadable(context, name))
