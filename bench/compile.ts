@@ -21,6 +21,8 @@ const environment = await testPython(["dbt-core==1.11.16", "dbt-duckdb==1.10.1",
 if ("problem" in environment) throw new Error(`The peer cannot be started: ${environment.problem}`);
 const dbt = `${environment.python} -c "from dbt.cli.main import cli; cli()"`;
 const esteira = resolve(import.meta.dirname, "../bin/esteira");
+// What is installed runs from a bundle.
+execFileSync(process.execPath, [resolve(import.meta.dirname, "../scripts/build-cli.ts"), "--quiet"]);
 const folder = await mkdtemp(join(tmpdir(), "esteira-compile-"));
 
 /** Layers of a hundred models; each joins two of the layer before, aggregates and ranks. */
