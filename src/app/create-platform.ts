@@ -138,7 +138,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       for (const part of [pullRequests, pushes, eventWatch, files, watch]) await part.stop();
       await stopFeatures?.();
       await engine.stop();
-      await Promise.all(parts.executors.map((executor) => executor.close?.()));
+      await Promise.all(parts.executors.map(async (executor) => executor.close?.()));
     },
     async close() {
       await serving.close();

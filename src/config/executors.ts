@@ -120,36 +120,39 @@ export const sshExecutorSchema = z.strictObject({
 /** A Ray cluster. */
 export const rayExecutorSchema = z.strictObject({
   ray: z
-    .union([
-      z.url({ protocol: /^https?$/ }).transform((address) => ({ address })),
-      z.strictObject({
-        address: z.url({ protocol: /^https?$/ }).describe("Of the head's dashboard: http://head:8265."),
-        token: z
-          .string()
-          .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
-          .optional()
-          .describe("Name of the secret with the cluster's token. Default: it asks for none."),
-        url: z
-          .url({ protocol: /^https?$/ })
-          .optional()
-          .describe(
-            "Where the cluster's machines reach this server. Default: the server's own address, which is only right on one machine.",
-          ),
-        command: commandSchema.describe("Program on the nodes, of the server's version. Default esteira."),
-        python: z
-          .string()
-          .regex(/^(\/[\w./-]+|[\w.-]+)$/, "expected a plain name or an absolute path")
-          .optional()
-          .describe("Python with ray, where Ray starts drivers. Default python."),
-        folder: z
-          .string()
-          .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[\w./-]*[\w-]$/, "expected an absolute folder of plain names")
-          .optional()
-          .describe(
-            "Folder on the nodes with caches, environments and folders of steps. Default ~/.cache/esteira/ray/PROJECT/NAME.",
-          ),
-        lease: leaseSchema,
-      }),
-    ])
+    .union(
+      [
+        z.url({ protocol: /^https?$/ }).transform((address) => ({ address })),
+        z.strictObject({
+          address: z.url({ protocol: /^https?$/ }).describe("Of the head's dashboard: http://head:8265."),
+          token: z
+            .string()
+            .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
+            .optional()
+            .describe("Name of the secret with the cluster's token. Default: it asks for none."),
+          url: z
+            .url({ protocol: /^https?$/ })
+            .optional()
+            .describe(
+              "Where the cluster's machines reach this server. Default: the server's own address, which is only right on one machine.",
+            ),
+          command: commandSchema.describe("Program on the nodes, of the server's version. Default esteira."),
+          python: z
+            .string()
+            .regex(/^(\/[\w./-]+|[\w.-]+)$/, "expected a plain name or an absolute path")
+            .optional()
+            .describe("Python with ray, where Ray starts drivers. Default python."),
+          folder: z
+            .string()
+            .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[\w./-]*[\w-]$/, "expected an absolute folder of plain names")
+            .optional()
+            .describe(
+              "Folder on the nodes with caches, environments and folders of steps. Default ~/.cache/esteira/ray/PROJECT/NAME.",
+            ),
+          lease: leaseSchema,
+        }),
+      ],
+      'expected an address such as "http://head:8265", or settings',
+    )
     .describe("The address of a Ray cluster's dashboard, or settings: each process of a step is a task of Ray."),
 });
