@@ -49,7 +49,8 @@ export interface AttemptEnding {
 export async function writeEnd(parts: EngineParts, ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
   const { claimed } = ending;
   return parts.store.write(async (transaction) => {
-    const held = await holdAttempt(transaction, { attemptId: claimed.attemptId, token: claimed.token });
+    const { attemptId, token, pipelineRunId } = claimed;
+    const held = await holdAttempt(transaction, { attemptId, token, pipelineRunId });
     if (held === undefined) {
       parts.log.warn("the result of an attempt was refused: its lease had ended", {
         step: claimed.step,

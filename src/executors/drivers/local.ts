@@ -28,6 +28,7 @@ const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bi
 const DRAIN_MS = 200;
 /** A short run does not pay for another process. */
 const STARTED_HERE = 3;
+const HERE: RunningServer = { start: startHere };
 
 export interface LocalExecutorOptions {
   /** As steps name it; default `local`. */
@@ -170,17 +171,19 @@ async function startWith(
   const startedAt = performance.now();
   // What stays, as a model that is asked, is this process's own: it does not end with another.
   const server = spec.onOutput === undefined ? await starting.chooseServer() : undefined;
-  const started = await (server?.start ?? startHere)({
-    program,
-    args,
-    folder: spec.workingFolder,
-    environment: { ...own, ...way.environment, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
-    isSandboxed,
-    command: plain[0],
-  }).catch((error: unknown) => {
-    way.close();
-    throw error;
-  });
+  const started = await (server ?? HERE)
+    .start({
+      program,
+      args,
+      folder: spec.workingFolder,
+      environment: { ...own, ...way.environment, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
+      isSandboxed,
+      command: plain[0],
+    })
+    .catch((error: unknown) => {
+      way.close();
+      throw error;
+    });
   const handle = follow(spec, { started, startedAt, level, starting });
   void handle.ended.then(way.close, way.close);
   return handle;
@@ -205,7 +208,7 @@ function follow(
   const { status } = started;
   if (status !== undefined) {
     const sayNotStarted = ({ endedBy, signal }: ProcessResult): void => {
-      if (!status.hasRun() && endedBy === "itself" && signal === undefined) void output("stderr", NOT_STARTED);
+      if (!status.hasRun() && endedBy === "itself" && signal === undefined) output("stderr", NOT_STARTED);
     };
     void handle.ended.then(sayNotStarted, () => undefined);
   }

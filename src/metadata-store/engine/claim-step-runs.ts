@@ -2,6 +2,7 @@ import { type Selectable, sql } from "kysely";
 import { newId } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
+import { prepare } from "../prepared.ts";
 import { databaseNow } from "./database-time.ts";
 import { holdAttempt } from "./end-attempt.ts";
 import { isStopped, lockPipelineRun } from "./end-step-run.ts";
@@ -186,11 +187,15 @@ function byTurn(left: StepRunRow, right: StepRunRow): number {
 
 async function readyOutsidePools(
   transaction: ReadTransaction,
-  claim: Pick<Claim, "project" | "pipelineRunId">,
+  { project, pipelineRunId }: Pick<Claim, "project" | "pipelineRunId">,
   limit: number,
   now: number,
 ): Promise<readonly StepRunRow[]> {
-  return readyRows(transaction, claim, now).where(isOutsidePools).limit(limit).execute();
+  const { rows } =
+    pipelineRunId === undefined
+      ? await selectOutsidePools(transaction, { project, limit, now })
+      : await selectOfRunOutsidePools(transaction, { project, pipelineRunId, limit, now });
+  return rows;
 }
 
 /** Nobody is overtaken in a pool: one that needs more slots than are free would else wait for ever. */
@@ -217,6 +222,21 @@ async function readyInPool(
 
 // As a literal: a partial index is not used for parameters.
 const isOutsidePools = sql<boolean>`step_run.status = 'queued' and step_run.pool is null`;
+
+interface Ready {
+  readonly project: string;
+  readonly limit: number;
+  readonly now: number;
+}
+
+const selectOutsidePools = prepare((transaction, { project, limit, now }: Ready) =>
+  readyRows(transaction, { project }, now).where(isOutsidePools).limit(limit),
+);
+
+const selectOfRunOutsidePools = prepare(
+  (transaction, { project, pipelineRunId, limit, now }: Ready & { readonly pipelineRunId: string }) =>
+    readyRows(transaction, { project, pipelineRunId }, now).where(isOutsidePools).limit(limit),
+);
 
 function readyRows(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">, now: number) {
   // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
@@ -285,48 +305,70 @@ async function acquireSlot(transaction: WriteTransaction, stepRun: StepRunRow, n
   return Number(count) < (stepRun.concurrency_limit ?? Infinity);
 }
 
-async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: Claim & { readonly now: number }) {
-  const updated = await transaction
+const begin = prepare((transaction, of: { readonly id: string; readonly atMs: number }) =>
+  transaction
     .updateTable("step_run")
     .set((update) => ({
       status: "running",
       token: update("token", "+", 1),
       attempt_count: update("attempt_count", "+", 1),
-      started_at_ms: claim.atMs,
+      started_at_ms: of.atMs,
       reason: null,
       error: null,
       gate_key: null,
       progress: null,
     }))
-    .where("id", "=", stepRun.id)
+    .where("id", "=", of.id)
     .where("status", "=", "queued")
-    .returning(["token", "attempt_count"])
-    .executeTakeFirst();
+    .returning(["token", "attempt_count"]),
+);
+
+const insertAttempt = prepare((transaction, one: Selectable<PipelineTables["attempt"]>) =>
+  transaction.insertInto("attempt").values({
+    id: one.id,
+    step_run_id: one.step_run_id,
+    pipeline_run_id: one.pipeline_run_id,
+    project: one.project,
+    number: one.number,
+    token: one.token,
+    owner: one.owner,
+    status: one.status,
+    lease_expires_at_ms: one.lease_expires_at_ms,
+    claimed_at_ms: one.claimed_at_ms,
+    started_at_ms: one.started_at_ms,
+    finished_at_ms: one.finished_at_ms,
+    error: one.error,
+    tracking_run_id: one.tracking_run_id,
+    token_hash: one.token_hash,
+    pool: one.pool,
+    pool_slots: one.pool_slots,
+  }),
+);
+
+async function take(transaction: WriteTransaction, stepRun: StepRunRow, claim: Claim & { readonly now: number }) {
+  const [updated] = (await begin(transaction, { id: stepRun.id, atMs: claim.atMs })).rows;
   if (updated === undefined) return undefined;
   const attemptId = newId(claim.atMs);
   const expires = claim.now + claim.leaseMs;
-  await transaction
-    .insertInto("attempt")
-    .values({
-      id: attemptId,
-      step_run_id: stepRun.id,
-      pipeline_run_id: stepRun.pipeline_run_id,
-      project: stepRun.project,
-      number: updated.attempt_count,
-      token: updated.token,
-      owner: claim.owner,
-      status: "running",
-      lease_expires_at_ms: expires,
-      claimed_at_ms: claim.now,
-      started_at_ms: claim.atMs,
-      finished_at_ms: null,
-      error: null,
-      tracking_run_id: null,
-      token_hash: null,
-      pool: stepRun.pool,
-      pool_slots: stepRun.pool_slots,
-    })
-    .execute();
+  await insertAttempt(transaction, {
+    id: attemptId,
+    step_run_id: stepRun.id,
+    pipeline_run_id: stepRun.pipeline_run_id,
+    project: stepRun.project,
+    number: updated.attempt_count,
+    token: updated.token,
+    owner: claim.owner,
+    status: "running",
+    lease_expires_at_ms: expires,
+    claimed_at_ms: claim.now,
+    started_at_ms: claim.atMs,
+    finished_at_ms: null,
+    error: null,
+    tracking_run_id: null,
+    token_hash: null,
+    pool: stepRun.pool,
+    pool_slots: stepRun.pool_slots,
+  });
   if (stepRun.concurrency_group !== null) {
     await transaction
       .insertInto("slot")

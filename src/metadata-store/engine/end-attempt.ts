@@ -1,5 +1,6 @@
-import type { Selectable, Updateable } from "kysely";
+import type { Selectable } from "kysely";
 import type { WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
 import { FAIL_FAST, lockPipelineRun, propagateEnd, type StepRunEnd } from "./end-step-run.ts";
@@ -22,30 +23,32 @@ export interface HeldAttempt {
  */
 export async function holdAttempt(
   transaction: WriteTransaction,
-  key: { readonly attemptId: string; readonly token: number },
+  key: {
+    readonly attemptId: string;
+    readonly token: number;
+    /** Where it is known; else it is looked up. */
+    readonly pipelineRunId?: string;
+  },
 ): Promise<HeldAttempt | undefined> {
-  const known = await transaction
-    .selectFrom("attempt")
-    .select("pipeline_run_id")
-    .where("id", "=", key.attemptId)
-    .executeTakeFirst();
-  if (known === undefined) return undefined;
-  const run = await lockPipelineRun(transaction, known.pipeline_run_id);
-  const attempt = await transaction
-    .selectFrom("attempt")
-    .selectAll()
-    .where("id", "=", key.attemptId)
-    .executeTakeFirst();
+  const pipelineRunId =
+    key.pipelineRunId ?? (await selectAttempt(transaction, { id: key.attemptId })).rows[0]?.pipeline_run_id;
+  if (pipelineRunId === undefined) return undefined;
+  const run = await lockPipelineRun(transaction, pipelineRunId);
+  const [attempt] = (await selectAttempt(transaction, { id: key.attemptId })).rows;
   if (run === undefined || attempt === undefined || attempt.status !== "running" || attempt.token !== key.token)
     return undefined;
-  const stepRun = await transaction
-    .selectFrom("step_run")
-    .selectAll()
-    .where("id", "=", attempt.step_run_id)
-    .executeTakeFirst();
+  const [stepRun] = (await selectStepRun(transaction, { id: attempt.step_run_id })).rows;
   if (stepRun === undefined || stepRun.status !== "running" || stepRun.token !== key.token) return undefined;
   return { run, stepRun, attempt };
 }
+
+const selectAttempt = prepare((transaction, { id }: { readonly id: string }) =>
+  transaction.selectFrom("attempt").selectAll().where("id", "=", id),
+);
+
+const selectStepRun = prepare((transaction, { id }: { readonly id: string }) =>
+  transaction.selectFrom("step_run").selectAll().where("id", "=", id),
+);
 
 export interface AttemptEnd {
   readonly attempt: AttemptStatus;
@@ -73,18 +76,10 @@ export async function endAttempt(transaction: WriteTransaction, held: HeldAttemp
       ? { ...given, stepRun: "cancelled" as const, end: "cancelled" as const, reason: FAIL_FAST }
       : given;
   const error = end.error === undefined ? null : JSON.stringify(end.error);
-  await transaction
-    .updateTable("attempt")
-    .set({ status: end.attempt, finished_at_ms: end.atMs, error })
-    .where("id", "=", attempt.id)
-    .execute();
+  await closeAttempt(transaction, { id: attempt.id, status: end.attempt, atMs: end.atMs, error });
   if (stepRun.concurrency_group !== null)
     await transaction.deleteFrom("slot").where("holder", "=", attempt.id).execute();
-  await transaction
-    .updateTable("step_run")
-    .set(await stepRunChange(transaction, stepRun, end, error))
-    .where("id", "=", stepRun.id)
-    .execute();
+  await changeStepRun(transaction, { id: stepRun.id, ...(await stepRunChange(transaction, stepRun, end, error)) });
   await appendEvent(transaction, {
     atMs: end.atMs,
     project: run.project,
@@ -113,6 +108,53 @@ export async function endAttempt(transaction: WriteTransaction, held: HeldAttemp
   await settlePipelineRun(transaction, run, end.atMs);
 }
 
+const closeAttempt = prepare(
+  (
+    transaction,
+    end: { readonly id: string; readonly status: AttemptStatus; readonly atMs: number; readonly error: string | null },
+  ) =>
+    transaction
+      .updateTable("attempt")
+      .set({ status: end.status, finished_at_ms: end.atMs, error: end.error })
+      .where("id", "=", end.id),
+);
+
+const changeStepRun = prepare((transaction, to: StepRunChange & { readonly id: string }) =>
+  transaction
+    .updateTable("step_run")
+    .set({
+      status: to.status,
+      cached: to.cached,
+      reason: to.reason,
+      error: to.error,
+      facts: to.facts,
+      gate_key: to.gate_key,
+      cache_key: to.cache_key,
+      finished_at_ms: to.finished_at_ms,
+      queued_at_ms: to.queued_at_ms,
+      ready_at_ms: to.ready_at_ms,
+      failure_count: to.failure_count,
+      lost_count: to.lost_count,
+    })
+    .where("id", "=", to.id),
+);
+
+type StepRunChange = Pick<
+  HeldAttempt["stepRun"],
+  | "status"
+  | "cached"
+  | "reason"
+  | "error"
+  | "facts"
+  | "gate_key"
+  | "cache_key"
+  | "finished_at_ms"
+  | "queued_at_ms"
+  | "ready_at_ms"
+  | "failure_count"
+  | "lost_count"
+>;
+
 /** It would go on, but another step run of its step has failed, and that ends the rest. */
 async function isEndedByAnother(transaction: WriteTransaction, stepRun: HeldAttempt["stepRun"]): Promise<boolean> {
   const step = await transaction
@@ -130,7 +172,7 @@ async function stepRunChange(
   stepRun: HeldAttempt["stepRun"],
   end: AttemptEnd,
   error: string | null,
-): Promise<Updateable<PipelineTables["step_run"]>> {
+): Promise<StepRunChange> {
   const queuedAgain = end.stepRun === "queued";
   return {
     status: end.stepRun,
@@ -141,7 +183,8 @@ async function stepRunChange(
     gate_key: end.gateKey ?? null,
     cache_key: end.cacheKey ?? stepRun.cache_key,
     finished_at_ms: queuedAgain || end.stepRun === "waiting" ? null : end.atMs,
-    ...(queuedAgain ? { queued_at_ms: end.atMs, ready_at_ms: end.readyAtMs ?? (await databaseNow(transaction)) } : {}),
+    queued_at_ms: queuedAgain ? end.atMs : stepRun.queued_at_ms,
+    ready_at_ms: queuedAgain ? (end.readyAtMs ?? (await databaseNow(transaction))) : stepRun.ready_at_ms,
     failure_count: stepRun.failure_count + (end.counts === "failure" ? 1 : 0),
     lost_count: stepRun.lost_count + (end.counts === "lost" ? 1 : 0),
   };

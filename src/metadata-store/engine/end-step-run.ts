@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import type { WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import { cancelRest, queueNext, queueStepRuns } from "./queue-step-runs.ts";
 import type { PipelineTables } from "./tables.ts";
 
@@ -17,13 +18,16 @@ export async function lockPipelineRun(
   transaction: WriteTransaction,
   id: string,
 ): Promise<Selectable<PipelineTables["pipeline_run"]> | undefined> {
-  return transaction
+  return (await touchRun(transaction, { id })).rows[0];
+}
+
+const touchRun = prepare((transaction, { id }: { readonly id: string }) =>
+  transaction
     .updateTable("pipeline_run")
     .set((update) => ({ revision: update("revision", "+", 1) }))
     .where("id", "=", id)
-    .returningAll()
-    .executeTakeFirst();
-}
+    .returningAll(),
+);
 
 /**
  * The run was cancelled, and this step run with it: one that runs whatever happens ends only when the run is cancelled
@@ -84,12 +88,8 @@ async function closeInstances(
     readonly atMs: number;
   },
 ): Promise<ClosedStep | undefined> {
-  const before = await transaction
-    .selectFrom("run_step")
-    .selectAll()
-    .where("pipeline_run_id", "=", ended.pipelineRunId)
-    .where("step", "=", ended.step)
-    .executeTakeFirstOrThrow();
+  const [before] = (await selectRunStep(transaction, ended)).rows;
+  if (before === undefined) throw new Error(`the run has no step ${ended.step}`);
   const worse =
     ended.end !== "succeeded" && SEVERITY.indexOf(ended.end) > SEVERITY.indexOf(before.outcome ?? "succeeded");
   const outcome = worse ? ended.end : before.outcome;
@@ -99,18 +99,40 @@ async function closeInstances(
       ? await cancelRest(transaction, { ...ended, reason: FAIL_FAST })
       : 0;
   const remaining = before.remaining - ended.count - rest;
-  await transaction
-    .updateTable("run_step")
-    .set({ remaining, outcome, reason })
-    .where("pipeline_run_id", "=", ended.pipelineRunId)
-    .where("step", "=", ended.step)
-    .execute();
+  const { pipelineRunId, step } = ended;
+  await changeRunStep(transaction, { pipelineRunId, step, remaining, outcome, reason });
   // Whoever ended leaves its place to the next.
   if (before.max_parallel !== null && remaining > 0) await queueNext(transaction, ended, ended.count);
   return remaining > 0
     ? undefined
     : { step: ended.step, outcome, reason, dependents: JSON.parse(before.dependents) as string[] };
 }
+
+const selectRunStep = prepare((transaction, of: { readonly pipelineRunId: string; readonly step: string }) =>
+  transaction
+    .selectFrom("run_step")
+    .selectAll()
+    .where("pipeline_run_id", "=", of.pipelineRunId)
+    .where("step", "=", of.step),
+);
+
+const changeRunStep = prepare(
+  (
+    transaction,
+    to: {
+      readonly pipelineRunId: string;
+      readonly step: string;
+      readonly remaining: number;
+      readonly outcome: string | null;
+      readonly reason: string | null;
+    },
+  ) =>
+    transaction
+      .updateTable("run_step")
+      .set({ remaining: to.remaining, outcome: to.outcome, reason: to.reason })
+      .where("pipeline_run_id", "=", to.pipelineRunId)
+      .where("step", "=", to.step),
+);
 
 async function releaseDependent(
   transaction: WriteTransaction,

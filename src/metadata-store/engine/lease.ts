@@ -1,4 +1,5 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import { databaseNow } from "./database-time.ts";
 
 const IDS_PER_QUERY = 1000;
@@ -174,7 +175,12 @@ export async function listCancelledAttempts(
   transaction: ReadTransaction,
   query: { readonly engineId: string },
 ): Promise<readonly string[]> {
-  const rows = await transaction
+  const { rows } = await selectCancelled(transaction, query);
+  return rows.map(({ id }) => id);
+}
+
+const selectCancelled = prepare((transaction, query: { readonly engineId: string }) =>
+  transaction
     .selectFrom("attempt")
     .innerJoin("pipeline_run", "pipeline_run.id", "attempt.pipeline_run_id")
     .innerJoin("step_run", "step_run.id", "attempt.step_run_id")
@@ -193,10 +199,8 @@ export async function listCancelledAttempts(
         is.and([is("pipeline_run.cancel_requested", "=", 1), is("step_run.own_condition", "!=", 1)]),
       ]),
     )
-    .limit(1000)
-    .execute();
-  return rows.map((row) => row.id);
-}
+    .limit(1000),
+);
 
 /** Keeps the MLflow run that belongs to an attempt. */
 export async function setAttemptTrackingRun(

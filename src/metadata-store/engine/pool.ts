@@ -1,5 +1,6 @@
 import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import { databaseNow } from "./database-time.ts";
 import { lockSlotGroup } from "./settle-pipeline-run.ts";
 import type { PipelineTables } from "./tables.ts";
@@ -59,7 +60,15 @@ export async function listPoolsInDemand(
   project: string,
   now: number,
 ): Promise<readonly PoolRoom[]> {
-  const rows = await transaction
+  const { rows } = await selectInDemand(transaction, { project });
+  const rooms: PoolRoom[] = [];
+  for (const { name, slots } of rows)
+    rooms.push({ name, slots, used: await countUsedSlots(transaction, { project, pool: name, now }) });
+  return rooms;
+}
+
+const selectInDemand = prepare((transaction, { project }: { readonly project: string }) =>
+  transaction
     .selectFrom("pool")
     .select(["pool.name", "pool.slots"])
     .where("pool.project", "=", project)
@@ -74,13 +83,8 @@ export async function listPoolsInDemand(
           .limit(1),
       ),
     )
-    .orderBy("pool.name")
-    .execute();
-  const rooms: PoolRoom[] = [];
-  for (const { name, slots } of rows)
-    rooms.push({ name, slots, used: await countUsedSlots(transaction, { project, pool: name, now }) });
-  return rooms;
-}
+    .orderBy("pool.name"),
+);
 
 /** True when a step run fits its pool, which this transaction then holds. */
 export async function hasPoolRoom(

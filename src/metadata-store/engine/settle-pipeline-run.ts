@@ -1,11 +1,9 @@
-import type { Selectable } from "kysely";
-import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { type Selectable, sql } from "kysely";
+import type { WriteTransaction } from "../database.ts";
 import { appendEvent, type EventsOf } from "../event/append-event.ts";
+import { prepare } from "../prepared.ts";
 import { queueStepRuns } from "./queue-step-runs.ts";
-import type { PipelineRunStatus, PipelineTables, StepRunStatus } from "./tables.ts";
-
-const OPEN: readonly StepRunStatus[] = ["pending", "queued", "running", "waiting"];
-const MOVING: readonly StepRunStatus[] = ["queued", "running"];
+import type { PipelineRunStatus, PipelineTables } from "./tables.ts";
 
 /** After step runs changed: ends the pipeline run when nothing of it is open, and lets the next one of its group in. */
 export async function settlePipelineRun(
@@ -14,8 +12,9 @@ export async function settlePipelineRun(
   atMs: number,
 ): Promise<PipelineRunStatus> {
   if (run.status !== "running" && run.status !== "waiting") return run.status;
-  if (await hasStepRun(transaction, run.id, OPEN)) {
-    const status = (await hasStepRun(transaction, run.id, MOVING)) ? "running" : "waiting";
+  const [open] = (await selectOpen(transaction, { run: run.id })).rows;
+  if (open !== undefined) {
+    const status = open.moving === 1 ? "running" : "waiting";
     if (status === run.status) return status;
     await appendRunEvent(transaction, run, { what: status === "waiting" ? "waited" : "continued", atMs });
     return changePlace(transaction, run, { status, atMs });
@@ -191,21 +190,15 @@ export async function appendRunEvent(
   });
 }
 
-async function hasStepRun(
-  transaction: ReadTransaction,
-  pipelineRunId: string,
-  statuses: readonly StepRunStatus[],
-): Promise<boolean> {
-  // One index seek per status: an `in` list would be planned as a scan of the run on some databases.
-  for (const status of statuses) {
-    const row = await transaction
-      .selectFrom("step_run")
-      .select("id")
-      .where("pipeline_run_id", "=", pipelineRunId)
-      .where("status", "=", status)
-      .limit(1)
-      .executeTakeFirst();
-    if (row !== undefined) return true;
-  }
-  return false;
-}
+/**
+ * A row when something of a run is open, and whether anything of it moves. One index seek per status: an `in` list
+ * would be planned as a scan of the run on some databases.
+ */
+const selectOpen = prepare((_, { run }: { readonly run: string }) => {
+  const has = (status: string) =>
+    sql<boolean>`exists (select 1 from step_run where pipeline_run_id = ${run} and status = ${sql.lit(status)})`;
+  const moving = sql<boolean>`(${has("queued")} or ${has("running")})`;
+  return sql<{ moving: number }>`
+    select case when ${moving} then 1 else 0 end as moving
+    where ${moving} or ${has("pending")} or ${has("waiting")}`;
+});

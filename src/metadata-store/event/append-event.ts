@@ -1,4 +1,5 @@
 import type { WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import type { EventData, EventType } from "./catalogue.ts";
 
 interface EventFacts {
@@ -26,16 +27,26 @@ export type NewEvent = EventFacts & EventContent;
 
 /** Appends to the event log, in the same transaction as the state it reports. */
 export async function appendEvent(transaction: WriteTransaction, event: NewEvent): Promise<void> {
-  await transaction
-    .insertInto("event")
-    .values({
-      at_ms: event.atMs,
-      project: event.project,
-      type: event.type,
-      subject_kind: event.subjectKind,
-      subject: event.subject,
-      actor: event.actor,
-      data: JSON.stringify(event.data ?? {}),
-    })
-    .execute();
+  const { atMs, project, type, subjectKind, subject, actor } = event;
+  await insertEvent(transaction, {
+    atMs,
+    project,
+    type,
+    subjectKind,
+    subject,
+    actor,
+    data: JSON.stringify(event.data ?? {}),
+  });
 }
+
+const insertEvent = prepare((transaction, event: EventFacts & { readonly type: EventType; readonly data: string }) =>
+  transaction.insertInto("event").values({
+    at_ms: event.atMs,
+    project: event.project,
+    type: event.type,
+    subject_kind: event.subjectKind,
+    subject: event.subject,
+    actor: event.actor,
+    data: event.data,
+  }),
+);
