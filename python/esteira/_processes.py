@@ -3,11 +3,13 @@
 Argument: the engine's socket, alone in a folder, which is removed at the end.
 
 Lines on standard input, JSON: {"id", "command", "args", "env", "folder", "status"}. Each asks for one process in a
-session of its own. Its input and output, and its errors, are connections to the socket, which begin with the id and
-the number of the stream. With "status", its descriptor 3 is read here.
+session of its own. Its input is a connection to the socket, which begins with the id. Its outputs are pipes, since a
+script cannot open /dev/stderr where that is a socket: the engine opens them among the descriptors of this process, and
+says {"id", "taken": true}. With "status", its descriptor 3 is read here.
 
-Lines on standard output, with the id first: "p PID" it runs, "e NAME" it could not be started, "s TEXT" it said of
-itself on descriptor 3, "x CODE" and "k SIGNAL" it ended. The first line is "ready".
+Lines on standard output, with the id first: "p PID OUTPUT ERRORS" it runs, with the numbers of the pipes here, "e NAME"
+it could not be started, "s TEXT" it said of itself on descriptor 3, "x CODE" and "k SIGNAL" it ended. The first line is
+"ready".
 
 When the engine is gone, everything that still runs is killed.
 """
@@ -53,6 +55,7 @@ def main():
     engine = selectors.select.poll()
     engine.register(INPUT, 0)
     running = {}
+    untaken = {}
     asked = b""
     try:
         tell("ready")
@@ -67,7 +70,11 @@ def main():
                         # An engine that is gone wants nothing started any more.
                         if engine.poll(0):
                             return
-                        start(json.loads(line), running, selector)
+                        request = json.loads(line)
+                        if "taken" in request:
+                            close(untaken.pop(request["id"], ()))
+                        else:
+                            start(request, running, untaken, selector)
                 elif key.fd == woken:
                     os.read(woken, LARGEST_READ)
                     collect(running, selector)
@@ -87,12 +94,15 @@ def main():
                 pass
 
 
-def start(request, running, selector):
-    streams = []
+def start(request, running, untaken, selector):
+    read, given = [], []
     try:
-        streams = [connect(request["id"], number) for number in (1, 2)]
-        both, errors = (stream.fileno() for stream in streams)
-        actions = [(os.POSIX_SPAWN_DUP2, source, to) for source, to in ((both, 0), (both, 1), (errors, 2))]
+        stream = connect(request["id"])
+        given.append(stream.detach())
+        for _ in range(2):
+            for end, kept in zip(os.pipe(), (read, given)):
+                kept.append(end)
+        actions = [(os.POSIX_SPAWN_DUP2, source, to) for to, source in enumerate(given)]
         status = None
         if request["status"]:
             status, said = os.pipe()
@@ -108,22 +118,28 @@ def start(request, running, selector):
             if status is not None:
                 os.close(said)
     except OSError as error:
+        close(read)
         tell(f"{request['id']} e {errno.errorcode.get(error.errno, str(error))}")
         return
     finally:
-        for stream in streams:
-            stream.close()
+        close(given)
+    untaken[request["id"]] = read
     running[pid] = Process(request["id"], status)
     if status is not None:
         selector.register(status, selectors.EVENT_READ, pid)
-    tell(f"{request['id']} p {pid}")
+    tell(f"{request['id']} p {pid} {read[0]} {read[1]}")
 
 
-def connect(id, number):
+def close(descriptors):
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def connect(id):
     stream = socket.socket(socket.AF_UNIX)
     try:
         stream.connect(ADDRESS)
-        stream.sendall(f"{id}{number}".encode())
+        stream.sendall(id.encode())
     except BaseException:
         stream.close()
         raise

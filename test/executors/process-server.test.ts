@@ -44,7 +44,6 @@ it(
     const executor = createLocalExecutor({
       workFolder: join(folder, "work"),
       isolation: createIsolation({ level: "none" }),
-      startedHere: 0,
     });
     let said = "";
     const start = (shell: string) =>
@@ -77,10 +76,34 @@ it(
   },
 );
 
+it("gives scripts outputs that they can open by name, whole to the last byte", { timeout: 60_000 }, async () => {
+  for (const level of ["none", "auto"] as const) {
+    const executor = createLocalExecutor({ workFolder: join(folder, "work"), isolation: createIsolation({ level }) });
+    const said = { stdout: "", stderr: "" };
+    const started = await executor.submit(
+      {
+        attemptId: newId(),
+        command: {
+          shell: "echo one | tee /dev/stderr; echo two > /dev/stdout; head -c 3000000 /dev/zero | tr '\\0' x",
+        },
+        workingFolder: folder,
+        environment: {},
+      },
+      (stream, text) => {
+        said[stream] += text;
+      },
+    );
+    assert.equal((await started.ended).exitCode, 0, said.stderr);
+    assert.equal(said.stderr, "one\n");
+    assert.match(said.stdout, /^one\ntwo\nx+$/);
+    assert.equal(said.stdout.length, 8 + 3_000_000);
+  }
+});
+
 const ENGINE = `
   const { createLocalExecutor, createIsolation } = await import("#executors");
   const executor = createLocalExecutor({
-    workFolder: process.argv[1] + "/work", isolation: createIsolation({ level: "none" }), startedHere: 0,
+    workFolder: process.argv[1] + "/work", isolation: createIsolation({ level: "none" }),
   });
   for (let n = 0; n < 30; n++) {
     void executor.submit(

@@ -10,7 +10,7 @@ import { type Sandbox, SECRETS_INSIDE } from "../isolation/sandbox.ts";
 import { signalBehind } from "../isolation/sandbox-status.ts";
 import { CERTIFICATE_VARIABLES, programFolders } from "../isolation/system-view.ts";
 import { LocalSupervisor } from "./local-supervisor.ts";
-import { createProcessServer, type RunningServer } from "./process-server.ts";
+import { createProcessServer, type ProcessServer, type RunningServer } from "./process-server.ts";
 import { type ProcessExit, type StartedProcess, startHere } from "./started-process.ts";
 import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
@@ -26,8 +26,6 @@ const DEFAULT_PATH = `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bi
  * the pipe.
  */
 const DRAIN_MS = 200;
-/** A short run does not pay for another process. */
-const STARTED_HERE = 3;
 const HERE: RunningServer = { start: startHere };
 
 export interface LocalExecutorOptions {
@@ -49,11 +47,8 @@ export interface LocalExecutorOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Default the system's bubblewrap. */
   readonly sandbox?: Sandbox;
-  /**
-   * So many processes are started by this one itself, before a small one beside it is made for that; default 3. With 0
-   * even the first waits for it.
-   */
-  readonly startedHere?: number;
+  /** What starts its processes, where it can; default one that is made with the first of them. */
+  readonly processServer?: ProcessServer;
   /** How processes are kept away; default the strongest that can be done with the `sandbox`. */
   readonly isolation?: Isolation;
 }
@@ -72,13 +67,7 @@ export interface LocalExecutorOptions {
 export function createLocalExecutor(options: LocalExecutorOptions): Executor {
   const mark = newId();
   const supervisor = new LocalSupervisor(mark);
-  const server = createProcessServer();
-  let startedHere = 0;
-  const { startedHere: most = STARTED_HERE } = options;
-  const chooseServer: Starting["chooseServer"] = async () => {
-    if (startedHere++ < most) return undefined;
-    return most === 0 ? server.opened() : server.ready();
-  };
+  const server = options.processServer ?? createProcessServer();
   const isolation = options.isolation ?? createIsolation({ sandbox: options.sandbox });
   const handles = new Map<string, Promise<ProcessHandle>>();
   const pool = createResourcePool(options.share);
@@ -92,7 +81,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): Executor {
     submit(spec, log) {
       const known = handles.get(spec.attemptId);
       if (known !== undefined) return known;
-      const started = startInTurn(spec, { ...options, isolation, mark, supervisor, chooseServer, log }, pool);
+      const started = startInTurn(spec, { ...options, isolation, mark, supervisor, server, log }, pool);
       handles.set(spec.attemptId, started);
       const forget = (): boolean => handles.delete(spec.attemptId);
       // Kept while it runs, and a while longer for a repeat that comes late.
@@ -108,8 +97,8 @@ function afterEnd({ ended }: ProcessHandle, then: () => unknown): void {
   void ended.then(then, then);
 }
 
-interface Starting extends Omit<LocalExecutorOptions, "startedHere"> {
-  readonly chooseServer: () => Promise<RunningServer | undefined>;
+interface Starting extends LocalExecutorOptions {
+  readonly server: ProcessServer;
   readonly isolation: Isolation;
   readonly mark: string;
   readonly supervisor: LocalSupervisor;
@@ -170,7 +159,7 @@ async function startWith(
   starting.supervisor.begin();
   const startedAt = performance.now();
   // What stays, as a model that is asked, is this process's own: it does not end with another.
-  const server = spec.onOutput === undefined ? await starting.chooseServer() : undefined;
+  const server = spec.onOutput === undefined ? await starting.server.opened() : undefined;
   const started = await (server ?? HERE)
     .start({
       program,

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
 import { createServer, type Server, Socket } from "node:net";
 import { constants as system, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { messageOf } from "#base";
 import { placeLost } from "#engine";
 import { startFailed } from "../errors.ts";
 import { pythonPackageFolder } from "../step-context.ts";
@@ -16,17 +17,15 @@ const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
 /** One that does not answer by then is not waited for, now or later. */
 const READY_MS = 20_000;
 const ID_BYTES = 12;
-/** An id in hexadecimal, and the number of the stream. */
-const GREETING_LENGTH = 2 * ID_BYTES + 1;
+/** An id in hexadecimal. */
+const GREETING_LENGTH = 2 * ID_BYTES;
 /** The address of a socket has at most 108 bytes. */
 const LONGEST_FOLDER = 80;
 const SIGNALS = Object.keys(system.signals).filter((name): name is NodeJS.Signals => name in system.signals);
 
 /** Starts processes from a small process beside the engine. */
 export interface ProcessServer {
-  /** Undefined while it cannot: it is being started, or this machine has nothing to run it with. */
-  ready(): RunningServer | undefined;
-  /** As `ready`, once it was tried. */
+  /** Starts it where that was not done. Resolves to undefined where this machine has nothing to run it with. */
   opened(): Promise<RunningServer | undefined>;
 }
 
@@ -39,10 +38,11 @@ export interface RunningServer {
 interface Asked {
   readonly start: ProcessStart;
   readonly status: ReturnType<typeof createSandboxStatus> | undefined;
-  readonly streams: Map<number, Socket>;
   readonly given: PromiseWithResolvers<StartedProcess>;
   readonly exit: PromiseWithResolvers<ProcessExit>;
   group: number | undefined;
+  input: Socket | undefined;
+  outputs: readonly [Socket, Socket] | undefined;
   isGiven: boolean;
   isOver: boolean;
 }
@@ -54,9 +54,11 @@ interface Asked {
  * States: new → starting → ready → lost (somebody killed it) → starting …; or unable: no Python, or it does not answer.
  * Invariant: what it started ends with it. It kills everything when the engine is gone, and so does the engine's
  * watcher; when it is gone itself, its processes are killed, and their places count as lost.
+ *
+ * @param searched folders that may hold Python, separated as in PATH; default the system's
  */
-export function createProcessServer(): ProcessServer {
-  const python = process.platform === "linux" ? findProgram("python3", SEARCHED) : undefined;
+export function createProcessServer(searched: string = SEARCHED): ProcessServer {
+  const python = process.platform === "linux" ? findProgram("python3", searched) : undefined;
   let running: RunningServer | undefined;
   let opening: Promise<void> | undefined;
 
@@ -69,10 +71,6 @@ export function createProcessServer(): ProcessServer {
   };
   const begin = (): Promise<void> => (opening ??= python === undefined ? Promise.resolve() : open(python));
   return {
-    ready() {
-      void begin();
-      return running;
-    },
     async opened() {
       // Who waits for it does not end meanwhile.
       const waiting = setInterval(() => undefined, READY_MS);
@@ -87,10 +85,10 @@ async function openServer(python: string, onEnd: () => void): Promise<RunningSer
   const folder = mkdtempSync(join(tmpdir().length > LONGEST_FOLDER ? "/tmp" : tmpdir(), "esteira-run-"));
   const address = join(folder, "socket");
   const asked = new Map<string, Asked>();
-  const server = await listen(address, (id, stream, socket) => {
+  const server = await listen(address, (id, socket) => {
     const of = asked.get(id);
-    if (of === undefined || of.streams.has(stream)) return void socket.destroy();
-    of.streams.set(stream, socket);
+    if (of === undefined || of.input !== undefined) return void socket.destroy();
+    of.input = socket;
     giveWhole(of);
     if (of.isGiven && of.isOver) forget(id);
   });
@@ -107,7 +105,19 @@ async function openServer(python: string, onEnd: () => void): Promise<RunningSer
     if (asked.size === 0) keepOpen(child.stdout, false);
   };
   let wasReady = false;
-  const ready = hear(child, (line) => take(line, asked, forget));
+  const open = (of: Asked, id: string, numbers: readonly string[]): void => {
+    try {
+      of.outputs = openPipes(child.pid, numbers);
+    } catch (error) {
+      if (of.group !== undefined) signalGroup(of.group, "SIGKILL");
+      of.given.reject(startFailed({ command: of.start.command, reason: messageOf(error) }, error));
+      return forget(id);
+    } finally {
+      child.stdin.write(`${JSON.stringify({ id, taken: true })}\n`);
+    }
+    giveWhole(of);
+  };
+  const ready = hear(child, (line) => take(line, asked, { forget, open }));
   child.once("close", () => {
     server.close();
     rmSync(folder, { recursive: true, force: true });
@@ -141,10 +151,11 @@ function ask(child: ChildProcess, asked: Map<string, Asked>, start: ProcessStart
   const of: Asked = {
     start,
     status: start.isSandboxed ? createSandboxStatus() : undefined,
-    streams: new Map(),
     given: Promise.withResolvers(),
     exit: Promise.withResolvers(),
     group: undefined,
+    input: undefined,
+    outputs: undefined,
     isGiven: false,
     isOver: false,
   };
@@ -177,7 +188,17 @@ function hear(child: ChildProcess, onLine: (line: string) => void): Promise<void
 }
 
 /** A line: the id, a letter, and what it tells. */
-function take(line: string, asked: ReadonlyMap<string, Asked>, forget: (id: string) => void): void {
+function take(
+  line: string,
+  asked: ReadonlyMap<string, Asked>,
+  {
+    forget,
+    open,
+  }: {
+    readonly forget: (id: string) => void;
+    readonly open: (of: Asked, id: string, numbers: readonly string[]) => void;
+  },
+): void {
   const id = line.slice(0, 2 * ID_BYTES);
   const what = line.charAt(2 * ID_BYTES + 1);
   const said = line.slice(2 * ID_BYTES + 3);
@@ -185,12 +206,13 @@ function take(line: string, asked: ReadonlyMap<string, Asked>, forget: (id: stri
   if (of === undefined) return;
   if (what === "s") return of.status?.take(`${said}\n`);
   if (what === "p") {
-    of.group = Number(said);
-    return giveWhole(of);
+    const [group, ...pipes] = said.split(" ");
+    of.group = Number(group);
+    return open(of, id, pipes);
   }
   if (what === "e") {
     forget(id);
-    for (const socket of of.streams.values()) socket.destroy();
+    of.input?.destroy();
     const { command, program } = of.start;
     return of.given.reject(startFailed({ command, reason: `spawn ${program} ${said}` }));
   }
@@ -201,8 +223,9 @@ function take(line: string, asked: ReadonlyMap<string, Asked>, forget: (id: stri
 
 /** Once it runs and its connections are here. */
 function giveWhole(of: Asked): void {
-  const [output, errors] = [of.streams.get(1), of.streams.get(2)];
-  if (of.group === undefined || output === undefined || errors === undefined) return;
+  const { input, outputs } = of;
+  if (of.group === undefined || input === undefined || outputs === undefined) return;
+  const [output, errors] = outputs;
   of.isGiven = true;
   of.given.resolve({
     group: of.group,
@@ -211,8 +234,9 @@ function giveWhole(of: Asked): void {
     status: of.status,
     exit: of.exit.promise,
     closed: Promise.all([output, errors].map(closing)).then(() => undefined),
-    write: (text) => void output.write(text),
+    write: (text) => void input.write(text),
     destroy: () => {
+      input.destroy();
       output.destroy();
       errors.destroy();
     },
@@ -231,7 +255,24 @@ function lose(of: Asked): void {
   of.exit.reject(error);
 }
 
-function listen(address: string, onStream: (id: string, stream: number, socket: Socket) => void): Promise<Server> {
+/** The reading ends of pipes that another process of this user holds. @throws what the system says */
+function openPipes(holder: number | undefined, numbers: readonly string[]): [Socket, Socket] {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const open = (number: string): Socket => {
+    const fd = openSync(`/proc/${String(holder)}/fd/${number}`, flags);
+    return new Socket({ fd, readable: true, writable: false });
+  };
+  const [output = "", errors = ""] = numbers;
+  const first = open(output);
+  try {
+    return [first, open(errors)];
+  } catch (error) {
+    first.destroy();
+    throw error;
+  }
+}
+
+function listen(address: string, onInput: (id: string, socket: Socket) => void): Promise<Server> {
   const server = createServer((socket) => {
     socket.on("error", () => {});
     const greet = (): void => {
@@ -241,8 +282,7 @@ function listen(address: string, onStream: (id: string, stream: number, socket: 
         return;
       }
       socket.off("readable", greet);
-      const text = greeting.toString("latin1");
-      onStream(text.slice(0, 2 * ID_BYTES), Number(text.slice(2 * ID_BYTES)), socket);
+      onInput(greeting.toString("latin1"), socket);
     };
     socket.on("readable", greet);
   });
