@@ -10,7 +10,7 @@ const echo = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socke
 const web = createHttpServer((request, response) =>
   response.end(`${request.method} ${request.url} ${request.headers.host} ${request.headers["proxy-authorization"]}`),
 ).listen(0, "127.0.0.1");
-await Promise.all([echo, web].map((server) => server.listening || once(server, "listening")));
+for (const server of [echo, web]) if (!server.listening) await once(server, "listening");
 after(() => [echo, web].forEach((server) => server.close()));
 const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
 

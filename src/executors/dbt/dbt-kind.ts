@@ -29,9 +29,9 @@ export function createDbtKind(dependencies: DbtKindDependencies): StepKind<DbtDe
     analyse: analyseDbt,
     preview: async (declaration, context) => describeDbt(await understandDbt(declaration, context)),
     async execute(attempt) {
-      const { readFile, glob } = createProjectFiles(attempt.projectFolder);
+      const files = createProjectFiles(attempt.projectFolder);
       const knownAssets = new Map([...attempt.inputs].map(([name, { kind }]) => [name, kind] as const));
-      return runDbt(dependencies, attempt, await understandDbt(attempt.declaration, { readFile, glob, knownAssets }));
+      return runDbt(dependencies, attempt, await understandDbt(attempt.declaration, { ...files, knownAssets }));
     },
   };
 }

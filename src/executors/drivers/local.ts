@@ -147,10 +147,8 @@ async function startWith(
   const isSandboxed = level === "sandbox";
   if (isSandboxed) assertInterpreter(asked[0], spec.workingFolder);
   const output = spec.onOutput ?? starting.log;
-  const way = await openWay(
-    plain,
-    isSandboxed ? spec : { environment: {} },
-    (place) => void output("stderr", refusal(place)),
+  const way = await openWay(plain, isSandboxed ? spec : { environment: {} }, (place) =>
+    output("stderr", refusal(place)),
   );
   const readable = [...(spec.readable ?? []), ...way.readable];
   const [program, ...args] = isSandboxed
