@@ -12,12 +12,14 @@ const LACKS: Readonly<Record<FeatureLack, readonly string[]>> = {
   stale: ["OUTSIDE_MAX_AGE"],
 };
 
-/** Statuses of one row by feature; what was read as it is stored has none. Each text of the log is read once. */
-export function createStatusReader(): (text: unknown) => ReadonlyMap<string, unknown> {
-  const none: ReadonlyMap<string, unknown> = new Map();
+/**
+ * Statuses of one row by feature; what was read as it is stored has none. undefined for a row that asked for no
+ * feature. Each text of the log is read once.
+ */
+export function createStatusReader(): (text: unknown) => ReadonlyMap<string, unknown> | undefined {
   const known = new Map<unknown, ReadonlyMap<string, unknown>>();
   return (text) => {
-    if (typeof text !== "string") return none;
+    if (typeof text !== "string") return undefined;
     const found = known.get(text);
     if (found !== undefined) return found;
     const value: unknown = JSON.parse(text);
@@ -27,11 +29,19 @@ export function createStatusReader(): (text: unknown) => ReadonlyMap<string, unk
   };
 }
 
-/** Whether a feature lacked in this way in a row; undefined where its caller sent it. */
-export function lacks(statuses: ReadonlyMap<string, unknown>, feature: string, lack: FeatureLack): boolean | undefined {
+/** Whether a feature lacked in this way in a row; undefined where it was not asked for, or its caller sent it. */
+export function lacks(
+  statuses: ReadonlyMap<string, unknown> | undefined,
+  feature: string,
+  lack: FeatureLack,
+): boolean | undefined {
+  if (statuses === undefined) return undefined;
   const status = statuses.get(feature);
   return status === "CALLER" ? undefined : LACKS[lack].includes(String(status));
 }
+
+/** A version without a feature service, and rows logged by a release that did not tell these apart. */
+const NOTHING_ASKED = "no row of the window asked the online store for features";
 
 /** Shares of the rows that asked the online store for a feature and got none, or one that was too old. */
 export function featureScores(
@@ -42,8 +52,11 @@ export function featureScores(
   if (rules.length === 0) return [];
   const read = createStatusReader();
   const counts = new Map(inputs.map((name) => [name, { asked: 0, missing: 0, stale: 0 }]));
+  let readRows = 0;
   for (let row = 0; row < featureStatus.length; row++) {
     const statuses = read(featureStatus[row]);
+    if (statuses === undefined) continue;
+    readRows++;
     for (const [name, count] of counts) {
       if (statuses.get(name) === "CALLER") continue;
       count.asked++;
@@ -63,7 +76,8 @@ export function featureScores(
       breached: undefined,
       n: count.asked,
       nReference: undefined,
-      method: count.asked === 0 ? { reason: "the callers sent it themselves" } : sampled,
+      method:
+        count.asked === 0 ? { reason: readRows === 0 ? NOTHING_ASKED : "the callers sent it themselves" } : sampled,
     })),
   );
 }

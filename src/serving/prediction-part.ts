@@ -90,11 +90,11 @@ export function toPredictionRows(
   });
 }
 
-/** undefined when every feature was read as it is stored. */
+/** undefined where no feature was asked of the online store; what was read as it is stored has no entry. */
 function statusText(report: FeatureReport | undefined, row: number): string | undefined {
   const statuses = report?.rows[row];
   const sent = report?.sent?.[row] ?? [];
-  if (statuses === undefined || (sent.length === 0 && Object.keys(statuses).length === 0)) return undefined;
+  if (statuses === undefined) return undefined;
   return JSON.stringify({ ...statuses, ...Object.fromEntries(sent.map((name) => [name, "CALLER"])) });
 }
 

@@ -85,4 +85,23 @@ describeStores("features of an endpoint", (kind) => {
     const shares = windows.map(({ scores }) => scores.find(({ metric }) => metric === "feature_missing")?.value);
     assert.deepEqual(shares, [0.05, 0.5, 0]);
   });
+
+  it("have no shares, and not one of nothing, where no row asked for them", async () => {
+    const test = await startMonitoring(kind);
+    await test.monitoring.saveMonitors("p", FILE);
+    await test.serving.endpoints.predict(KEY, {
+      source: sourceOfRecords(
+        makeFlights(600, { seed: 9 }).map(({ distance, hour, origin }) => ({ distance, hour, origin })),
+      ),
+      atMs: Array.from({ length: 600 }, (_, row) => MONDAY_MS + row * 1000),
+    });
+    await test.monitoring.evaluate({ ...KEY, untilMs: MONDAY_MS + WEEK_MS });
+    const [window] = await test.store.read((transaction) => listWindows(transaction, { ...KEY, size: "week" }));
+    const scores = window?.scores.filter(({ metric }) => metric.startsWith("feature_")) ?? [];
+    assert.ok(scores.length > 0);
+    for (const { value, n, method } of scores) {
+      assert.deepEqual([value, n], [undefined, 0]);
+      assert.match(JSON.stringify(method), /no row of the window asked the online store/);
+    }
+  });
 });

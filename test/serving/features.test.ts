@@ -136,7 +136,7 @@ describeStores("an endpoint with a feature service", (kind) => {
       logged
         .map(({ featureStatus }) => featureStatus)
         .toSorted((left, right) => String(left).localeCompare(String(right))),
-      ['{"distance":"NOT_FOUND"}', '{"distance":"NOT_FOUND"}', '{"distance":"OUTSIDE_MAX_AGE"}', undefined],
+      ['{"distance":"NOT_FOUND"}', '{"distance":"NOT_FOUND"}', '{"distance":"OUTSIDE_MAX_AGE"}', "{}"],
     );
     const text = await metrics.write();
     assert.match(
