@@ -18,7 +18,7 @@ export {
   type UnplacedStep,
 } from "./examine-executors.ts";
 export type { HealthCheck } from "./health.ts";
-export { findWorkflows, workflowCannotRun, workflowUnknown } from "./workflows.ts";
+export { findWorkflows, mirrorFolderOf, workflowCannotRun, workflowUnknown } from "./workflows.ts";
 export { lintProject, lintWithoutConfig } from "./lint-project.ts";
 export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-platform.ts";
 export { describeOrigin, explainStep, planPipeline } from "./plan-pipeline.ts";

@@ -11,7 +11,7 @@ import type { Executor, Engine } from "#engine";
 import type { LoadedProject, StepDefinition, StepKind } from "#pipeline";
 import type { Outbox } from "#outbox";
 import type { Monitoring, MonitoringCall } from "#monitoring";
-import type { Isolation, PythonEnvironments, TaskBoard } from "#executors";
+import type { Git, Isolation, PythonEnvironments, TaskBoard } from "#executors";
 import type { Features } from "#features";
 import type { Predictions } from "#predictions";
 import type { Serving, ServingCall } from "#serving";
@@ -100,6 +100,7 @@ export interface Platform extends StorePlatform {
   readonly isolation: Isolation;
   /** Where the packages are that scripts import. */
   readonly environments: PythonEnvironments;
+  readonly git: Git;
   /** Where steps run; the first is this machine. */
   readonly executors: readonly [Executor, ...Executor[]];
   /** What workers on other machines take from. */

@@ -20,12 +20,18 @@ export function createProjectWorkflows(
       defaultBranch: workflows.branch,
       vars: workflows.vars,
       secrets: workflows.secrets,
-      mirror: workflows.mirror === undefined ? undefined : resolve(config.folder, workflows.mirror),
+      mirror: mirrorFolderOf({ config }),
       unsupported: workflows.unsupported,
       isProtected: (environment) => isProtected(config, environment),
     },
     kinds: createWorkflowKinds({ config, store, clock }, settings),
   });
+}
+
+/** Absolute folder of mirrored actions; undefined where the project names none. */
+export function mirrorFolderOf({ config }: Pick<Platform, "config">): string | undefined {
+  const { workflows } = config;
+  return workflows === false || workflows.mirror === undefined ? undefined : resolve(config.folder, workflows.mirror);
 }
 
 export { workflowCannotRun, workflowUnknown } from "#workflows";

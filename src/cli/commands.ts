@@ -120,6 +120,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Say what of the GitHub workflows cannot run here, and where it stands",
     load: () => import("./commands/workflow/check.ts"),
   },
+  "workflow mirror": {
+    summary: "Fetch the actions that workflows name and the mirror lacks",
+    load: () => import("./commands/workflow/mirror.ts"),
+  },
   "workflow run": { summary: "Run a GitHub workflow", load: () => import("./commands/workflow/run.ts") },
   "notebook check": {
     summary: "Look through notebooks for hidden state and secrets",

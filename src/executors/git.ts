@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdir, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { newId } from "#base";
 import { commitInvalid, gitFailed } from "./git-errors.ts";
 
@@ -29,6 +29,20 @@ export interface Git {
     readonly ref?: string;
     readonly signal?: AbortSignal;
   }): Promise<void>;
+  /**
+   * Puts the files of one branch, tag or commit into a folder, without the repository. One that exists is whole and
+   * refused.
+   *
+   * @param copy `repository` as git takes it; `folder` absolute
+   * @returns the commit
+   * @throws EXECUTORS_GIT_FAILED
+   */
+  copyRef(copy: {
+    readonly repository: string;
+    readonly ref: string;
+    readonly folder: string;
+    readonly signal?: AbortSignal;
+  }): Promise<string>;
   /**
    * Paths below a folder that git ignores, relative to it and without a slash at the end; of an ignored folder only
    * itself. Empty where there is no repository.
@@ -92,6 +106,25 @@ export function createGit(options: GitOptions): Git {
         await rm(partial, { recursive: true, force: true });
         // Another process was faster: the same commit, the same files.
         if ((await stat(folder).catch(() => undefined)) === undefined) throw error;
+      }
+    },
+    async copyRef({ repository, ref, folder, signal }) {
+      // Neither an option nor a pair of names.
+      if (!/^[A-Za-z0-9_][A-Za-z0-9_./+-]*$/.test(ref))
+        throw gitFailed({ command: "fetch", reason: `"${ref}" is no branch, tag or commit` });
+      const partial = `${folder}.${newId()}`;
+      await mkdir(dirname(folder), { recursive: true });
+      try {
+        const inFolder = (...args: string[]): Promise<string> => git(["-C", partial, ...args], signal);
+        await git(["init", "--quiet", partial], signal);
+        await inFolder("fetch", "--quiet", "--no-tags", "--depth=1", "--", repository, ref);
+        const commit = (await inFolder("rev-parse", "--verify", "FETCH_HEAD^{commit}")).trim();
+        await inFolder("checkout", "--quiet", "--detach", commit);
+        await rm(join(partial, ".git"), { recursive: true, force: true });
+        await rename(partial, folder);
+        return commit;
+      } finally {
+        await rm(partial, { recursive: true, force: true });
       }
     },
     async ignoredPaths(folder) {

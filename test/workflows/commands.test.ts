@@ -1,7 +1,8 @@
 // What the command line says of workflows.
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { it } from "node:test";
 import { runEsteira } from "../setup/command-line.ts";
 import { temporaryFolder } from "../setup/stores.ts";
@@ -63,4 +64,47 @@ it("unsupported: strict, an environment with approvals, and a wrong word are tol
   assert.match(checked.stdout, /environment production, which the project guards/);
   const wrong = await projectOf({ partly: PARTLY }, "workflows: { unsupported: perhaps }\n");
   assert.notEqual((await runEsteira(wrong, ["workflow", "list"])).code, 0);
+});
+
+it("workflow mirror fetches what is missing, and what that names, without its history", async () => {
+  const server = await temporaryFolder();
+  const make = async (name: string, file: string, text: string): Promise<string> => {
+    const folder = join(server, name);
+    await mkdir(join(folder, dirname(file)), { recursive: true });
+    await writeFile(join(folder, file), text);
+    const git = (...args: string[]): string =>
+      execFileSync("git", ["-C", folder, "-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { encoding: "utf8" });
+    git("init", "-q", "-b", "main");
+    git("add", ".");
+    git("commit", "-qm", "one");
+    git("tag", "v1");
+    return git("rev-parse", "HEAD").trim();
+  };
+  const composite = (steps: string): string => `name: x\nruns: { using: composite, steps: [${steps}] }\n`;
+  const outer = await make("acme/outer", "sub/action.yml", composite("{ uses: acme/inner@v1 }"));
+  await make("acme/inner", "action.yml", composite("{ run: echo from inside, shell: bash }"));
+  const folder = await projectOf(
+    {
+      ci: "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ uses: acme/outer/sub@v1 }] } }\n",
+      other: "on: push\njobs: { a: { runs-on: ubuntu-latest, steps: [{ uses: acme/nowhere@v9 }] } }\n",
+    },
+    "workflows: { mirror: vendor/actions }\n",
+  );
+  const from = ["--from", server];
+  const made = await runEsteira(folder, ["workflow", "mirror", "ci.yml", ...from, "--json"]);
+  assert.equal(made.code, 0, made.stderr);
+  assert.deepEqual(
+    JSON.parse(made.stdout).map(({ repository }: { repository: string }) => repository),
+    ["acme/outer@v1", "acme/inner@v1"],
+  );
+  assert.equal(JSON.parse(made.stdout)[0].commit, outer);
+  assert.deepEqual(await readdir(join(folder, "vendor/actions/acme/outer@v1")), ["sub"]);
+  const ran = await runEsteira(folder, ["workflow", "run", "ci.yml"]);
+  assert.equal(ran.code, 0, ran.stderr);
+  const all = await runEsteira(folder, ["workflow", "mirror", ...from]);
+  assert.equal(all.code, 1);
+  assert.match(all.stdout, /✖ acme\/nowhere@v9 .*(not appear|does not exist|no such)/i);
+  assert.deepEqual((await readdir(join(folder, "vendor/actions/acme"))).toSorted(), ["inner@v1", "outer@v1"]);
+  const unnamed = await runEsteira(await projectOf({ ci: PARTLY }), ["workflow", "mirror"]);
+  assert.match(unnamed.stderr, /No mirror is named in esteira\.yaml/);
 });

@@ -105,7 +105,10 @@ export const en = {
   workflow_called: "called by others",
   workflow_elsewhere: "for GitHub or another system alone",
   workflowLeftOut: "it is left out",
-  workflowMissing: "Repositories of actions that are missing; each goes into the mirror under this name:",
+  workflowMissing:
+    "Repositories of actions that are missing; esteira workflow mirror fetches them, each under this name:",
+  mirrorFetching: "Fetching {repository} from {from} …",
+  mirrorWhole: "The mirror lacks nothing.",
   workflow_refused: "cannot run here",
   workflow_invalid: "has mistakes",
   lintNotices:

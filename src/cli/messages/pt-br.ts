@@ -103,7 +103,9 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   workflow_called: "chamado por outros",
   workflow_elsewhere: "só para o GitHub ou outro sistema",
   workflowLeftOut: "fica de fora",
-  workflowMissing: "Repositórios de actions que faltam; cada um vai para o espelho com este nome:",
+  workflowMissing: "Repositórios de actions que faltam; esteira workflow mirror os busca, cada um com este nome:",
+  mirrorFetching: "Buscando {repository} de {from} …",
+  mirrorWhole: "Não falta nada no espelho.",
   workflow_refused: "não roda aqui",
   workflow_invalid: "tem erros",
   lintNotices:
