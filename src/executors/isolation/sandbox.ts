@@ -16,6 +16,8 @@ const STATUS = 3;
 export const SANDBOX_PIPES = ["pipe"] as const;
 /** Where a sandboxed process finds its secrets. */
 export const SECRETS_INSIDE = "/run/secrets";
+/** What every sandbox sees of the machine is looked at no more often: steps that start together see the same. */
+const MACHINE_SEEN_MS = 1000;
 /** No account of this machine has it. An engine of another user keeps its own number. */
 const USER_INSIDE = 65532;
 const LARGEST_TMP_BYTES = 512 * 2 ** 20;
@@ -78,6 +80,12 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
     system ??= [...ISOLATION, ...identity(), ...SYSTEM, ...systemView()];
     return [...system, "--ro-bind", configuration, "/etc", ...resolverView()];
   };
+  let seen: { readonly args: readonly string[]; readonly atMs: number } | undefined;
+  const machine = (): readonly string[] => {
+    const atMs = performance.now();
+    if (seen === undefined || atMs - seen.atMs > MACHINE_SEEN_MS) seen = { args: [...base(), ...deviceView()], atMs };
+    return seen.args;
+  };
   const find = async (): Promise<SandboxProblem | undefined> => {
     if (program === undefined)
       return {
@@ -96,8 +104,7 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
     },
     wrap: (command, view) => [
       program ?? "bwrap",
-      ...base(),
-      ...deviceView(),
+      ...machine(),
       ...bindsOf(view),
       ...(view.secrets === undefined ? [] : ["--ro-bind", view.secrets, SECRETS_INSIDE]),
       ...(view.network !== undefined ? ["--unshare-net"] : []),
