@@ -49,6 +49,12 @@ describe("workflows behave as on GitHub", async () => {
       staged: only(`      - uses: actions/checkout@v4
       - run: test "$(cat new.txt)" = new && test "$(cat kept.txt)" = changed && test ! -e gone.txt && test "$(cat other.txt)" = untracked
 `),
+      outputs: only(`      - run: |
+          echo first > /dev/stderr
+          echo "second" | tee /dev/stderr
+          echo "out=third" > /dev/stdout
+          head -c 300000 /dev/zero | tr '\\0' x | fold -w 100; echo; echo last
+`),
       ci: only(
         `      - run: test "$CI" = false
       - run: echo CI=mine >> "$GITHUB_ENV"
@@ -226,6 +232,13 @@ ${job(`      - env: { T: "\${{ secrets.GITHUB_TOKEN }}", G: "\${{ github.token }
     await succeeds("staged");
     git("reset", "-q", "--hard");
     await rm(join(repository.folder, "other.txt"));
+  });
+
+  it("give steps outputs that they can open by name, read to the last line", async () => {
+    const log = await succeeds("outputs");
+    assert.match(log, /first\n[^]*second\n[^]*out=third\n/);
+    assert.equal(log.match(/^x{100}$/gm)?.length, 3000);
+    assert.match(log, /^last$/m);
   });
 
   it("let a workflow set CI", async () => {

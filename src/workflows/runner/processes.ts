@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { accessSync, constants, globSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, globSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { JobState } from "./job-state.ts";
 import type { Said } from "./output.ts";
+import { makePipes } from "./pipes.ts";
 
 const GRACE_MS = 2500;
 
@@ -30,14 +31,17 @@ export function runProcess(job: Pick<JobState, "output" | "signal">, process: St
   const said = process.said ?? { outputs: {}, states: {}, refused: undefined };
   const [program, ...args] = process.command;
   return new Promise((resolve, reject) => {
+    const pipes = makePipes(2);
     const child = spawn(program, args, {
       cwd: process.folder,
       env: { ...process.environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", pipes?.[0]?.write ?? "pipe", pipes?.[1]?.write ?? "pipe"],
       detached: true,
     });
+    for (const { write } of pipes ?? []) closeSync(write);
+    const streams = pipes?.map(({ read }) => read) ?? [child.stdout, child.stderr].filter((stream) => stream !== null);
     let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
+    for (const stream of streams) {
       const reader = job.output.reader(said);
       stream.setEncoding("utf8");
       stream.on("data", (text: string) => {
@@ -65,6 +69,7 @@ export function runProcess(job: Pick<JobState, "output" | "signal">, process: St
     };
     child.once("error", (error) => {
       settle();
+      for (const stream of streams) stream.destroy();
       reject(error);
     });
     let exitCode: number | undefined;
@@ -76,11 +81,11 @@ export function runProcess(job: Pick<JobState, "output" | "signal">, process: St
       exitCode = code ?? (signal === null ? 1 : 128 + (SIGNALS[signal] ?? 0));
       // What it left in the background may hold the pipes: the step has ended all the same.
       setTimeout(() => {
-        child.stdout.destroy();
-        child.stderr.destroy();
+        for (const stream of streams) stream.destroy();
       }, 200).unref();
     });
-    child.once("close", finish);
+    const closed = [child, ...streams].map((one) => new Promise<void>((closing) => one.once("close", () => closing())));
+    void Promise.all(closed).then(finish);
   });
 }
 
