@@ -1,4 +1,5 @@
 import type { ApiAssetKind, VersionReference } from "./asset.ts";
+import type { RecipeChange } from "./recipe.ts";
 
 export type ReleaseStatus = "waiting" | "deploying" | "live" | "superseded" | "failed" | "rolled_back";
 
@@ -113,6 +114,35 @@ export interface ReleaseDifference {
   /** Empty: only the other side has it. */
   readonly before: readonly VersionReference[];
   readonly after: readonly VersionReference[];
+  /** Of code and models that both sides have: what differs within, newest version against newest version. */
+  readonly inside?: VersionDifference | undefined;
+}
+
+/** What differs between two versions of code or of a model. */
+export interface VersionDifference {
+  /** Commits that they were made at, as far as they are known. */
+  readonly commit?: { readonly before?: string | undefined; readonly after?: string | undefined } | undefined;
+  /** Files of the repository that differ between the commits, the first of them; missing where git does not know. */
+  readonly sources?: readonly string[] | undefined;
+  readonly sourceCount?: number | undefined;
+  /** Files of the version itself that differ, the first of them. */
+  readonly files: readonly FileDifference[];
+  readonly fileCount: number;
+  /** Numbers of a model that differ: what its training logged, and what its test measured. */
+  readonly metrics: readonly MetricDifference[];
+  /** Parts of the recipe that differ; missing where one of the two has no recipe. */
+  readonly recipe?: readonly RecipeChange[] | undefined;
+}
+
+export interface FileDifference {
+  readonly path: string;
+  readonly change: "added" | "removed" | "changed";
+}
+
+export interface MetricDifference {
+  readonly name: string;
+  readonly before?: number | undefined;
+  readonly after?: number | undefined;
 }
 
 /** One setting of a deployment that differs; values as JSON. */

@@ -188,11 +188,12 @@ export const releasesQuery: z.ZodType<ReleasesQuery> = z.object({
 
 /** Two releases by id, or two environments by name. */
 export interface ComparisonQuery {
-  readonly from: string;
+  /** Default: what a release replaced; of an environment what ran before its last change. */
+  readonly from?: string | undefined;
   readonly to: string;
 }
 export const comparisonQuery: z.ZodType<ComparisonQuery> = z.object({
-  from: z.string().min(1).max(100),
+  from: z.string().min(1).max(100).optional(),
   to: z.string().min(1).max(100),
 });
 

@@ -22,7 +22,7 @@ import type { ApiProblem } from "./problem.ts";
 import type { QueryAnswer } from "./query.ts";
 import type { Pool, Pools, QueuedWork, WaitKind, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
 import type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
-import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, Preview, Previews, Release, ReleaseComparison, ReleaseDifference, ReleaseHead, ReleaseStatus, ReleaseStep, Rollback, SettingDifference, StayingRelease, UnisolatedRelease } from "./release.ts";
+import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, FileDifference, MetricDifference, Preview, Previews, Release, ReleaseComparison, ReleaseDifference, ReleaseHead, ReleaseStatus, ReleaseStep, Rollback, SettingDifference, StayingRelease, UnisolatedRelease, VersionDifference } from "./release.ts";
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
@@ -1469,11 +1469,33 @@ export const environmentRollbackRequestSchema: z.ZodType<EnvironmentRollbackRequ
   "to": z.string().optional().describe("A moment (ISO 8601), or the id of a release; default: before the pipeline run that made the newest of what is live."),
 }).describe("Body of `POST environments/:name/rollback`.");
 
+export const fileDifferenceSchema: z.ZodType<FileDifference> = z.object({
+  "path": z.string(),
+  "change": z.enum(["added", "removed", "changed"]),
+});
+
+export const metricDifferenceSchema: z.ZodType<MetricDifference> = z.object({
+  "name": z.string(),
+  "before": z.number().optional(),
+  "after": z.number().optional(),
+});
+
+export const versionDifferenceSchema: z.ZodType<VersionDifference> = z.object({
+  "commit": z.object({ "before": z.string().optional(), "after": z.string().optional() }).optional().describe("Commits that they were made at, as far as they are known."),
+  "sources": z.array(z.string()).optional().describe("Files of the repository that differ between the commits, the first of them; missing where git does not know."),
+  "sourceCount": z.number().optional(),
+  "files": z.array(fileDifferenceSchema).describe("Files of the version itself that differ, the first of them."),
+  "fileCount": z.number(),
+  "metrics": z.array(metricDifferenceSchema).describe("Numbers of a model that differ: what its training logged, and what its test measured."),
+  "recipe": z.array(recipeChangeSchema).optional().describe("Parts of the recipe that differ; missing where one of the two has no recipe."),
+}).describe("What differs between two versions of code or of a model.");
+
 export const releaseDifferenceSchema: z.ZodType<ReleaseDifference> = z.object({
   "asset": z.string(),
   "kind": apiAssetKindSchema,
   "before": z.array(versionReferenceSchema).describe("Empty: only the other side has it."),
   "after": z.array(versionReferenceSchema),
+  "inside": versionDifferenceSchema.optional().describe("Of code and models that both sides have: what differs within, newest version against newest version."),
 });
 
 export const settingDifferenceSchema: z.ZodType<SettingDifference> = z.object({

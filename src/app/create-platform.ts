@@ -1,3 +1,4 @@
+import { createChangedSources } from "./changed-sources.ts";
 import { join } from "node:path";
 import type { Settings } from "#config";
 import { createDatasetStorage, createSensing } from "#data";
@@ -106,6 +107,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     ...graphOf(files),
     registered: async () => registered,
     rollBack: async ({ to, ...request }) => (await parts.delivery.rollback({ project, ...request, to })).release.id,
+    changedSources: createChangedSources(parts),
     previews: pullRequests.previews,
     pushHandler: () => createPushSourceHandler(pushParts, pushed),
     repository: hosted?.repository,

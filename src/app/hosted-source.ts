@@ -19,13 +19,18 @@ export interface HostedSource {
   catchUp(): Promise<readonly CaughtUpPush[]>;
 }
 
+/** Where that repository is, once somebody pushed to it. */
+export function hostedRepositoryOf(config: Pick<Parts["config"], "storeFolder">, project: string): string {
+  return join(config.storeFolder, "git", `${project}.git`);
+}
+
 export function createHostedSource(
   { store, git, project, clock, config }: Parts,
   { searchPath }: Pick<Settings, "searchPath">,
   facts: { readonly kinds: readonly StepKind<never>[]; readonly workflows: WorkflowSource | undefined },
 ): HostedSource {
   const folder = join(config.storeFolder, "git");
-  const repository = join(folder, `${project}.git`);
+  const repository = hostedRepositoryOf(config, project);
   const server = createGitServer({ searchPath, hooksFolder: join(folder, "hooks") });
   const pushed: PushedRepository = {
     store,

@@ -1,3 +1,4 @@
+import type { ChangedSources } from "./changed-sources.ts";
 import type { Access } from "#access";
 import type { ContractSummary, StepReference } from "#api";
 import type { Clock, LocatedProblem, Log, Metrics } from "#base";
@@ -81,6 +82,8 @@ export interface StorePlatform {
 export interface Platform extends StorePlatform {
   /** Who committed a source: nobody approves their own. */
   readonly commitAuthors: CommitAuthors;
+  /** What changed in the project's repository between two commits. */
+  readonly changedSources: ChangedSources;
   /** Values of secrets, from the environment. */
   secret(name: string): string | undefined;
   readonly analytics: Analytics;

@@ -168,6 +168,11 @@ async function readPushSource({
   return source;
 }
 
+/** The repository whose pushes start pipelines; undefined while no hook was installed. */
+export async function pushedRepositoryOf(storeFolder: string): Promise<string | undefined> {
+  return (await readFileOf(storeFolder))?.repository;
+}
+
 async function readFileOf(storeFolder: string): Promise<PushSourceFile | undefined> {
   const text = await readFile(join(storeFolder, FILE), "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;

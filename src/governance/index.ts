@@ -1,5 +1,5 @@
 export { type ApprovalCheckOptions, createApprovalCheck, type ProtectionDecision } from "./approval-check.ts";
-export type { CommitAuthors } from "./approval-subject.ts";
+export { type CommitAuthors, commitOf } from "./approval-subject.ts";
 export {
   approve,
   type ApproveOptions,
@@ -39,7 +39,7 @@ export {
   traceVersion,
 } from "./trace.ts";
 export { findRecipesOf } from "./recipe-approval.ts";
-export { compareRecipes } from "./recipe-difference.ts";
+export { compareRecipes, compareVersionRecipes } from "./recipe-difference.ts";
 export { type EnvironmentRules, type FreezePeriod, type WrittenRules } from "./environment-rules.ts";
 export { createRules, type Rules, type WrittenEnvironment } from "./rules.ts";
 export { describeRules } from "./rules-description.ts";

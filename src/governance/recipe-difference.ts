@@ -1,5 +1,5 @@
 import { canonicalJson, type Digest, type Json } from "#base";
-import { getAssetVersion, type MetadataStore } from "#metadata-store";
+import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import type { Blobs } from "#storage";
 import { parseRecipe, parseStepRecipe, type Recipe, recipeOf, type StepRecipe } from "#pipeline";
 import { recipeUnknown } from "./errors.ts";
@@ -70,6 +70,19 @@ export async function compareRecipes(
     after: { label: after.label, digest: after.digest },
     changes: await diffRecipes(objects, before?.recipe, after.recipe),
   };
+}
+
+/** What differs between the recipes of two versions; undefined when one of them has none. */
+export async function compareVersionRecipes(
+  objects: Blobs,
+  before: Pick<AssetVersion, "content">,
+  after: Pick<AssetVersion, "content">,
+): Promise<readonly RecipeChange[] | undefined> {
+  const [left, right] = [recipeOf(before), recipeOf(after)];
+  if (left === undefined || right === undefined) return undefined;
+  if (left === right) return [];
+  const read = async (digest: Digest): Promise<Recipe> => parseRecipe((await objects.get(digest)).toString("utf8"));
+  return diffRecipes(objects, await read(left), await read(right));
 }
 
 async function findVersion(

@@ -21,4 +21,4 @@ export type {
 } from "./files.ts";
 export { INCOMING_FOLDER } from "./file-path.ts";
 export { trimCache } from "./trim-cache.ts";
-export { digestOfTree, isTreeAt, putTree, type Tree, type TreeFile, writeTree } from "./tree.ts";
+export { digestOfTree, isTree, isTreeAt, putTree, type Tree, type TreeFile, writeTree } from "./tree.ts";

@@ -19,6 +19,12 @@ export interface TreeFile {
   readonly executable?: boolean;
 }
 
+/** What a version keeps of a folder. */
+export function isTree(value: unknown): value is Tree {
+  if (typeof value !== "object" || value === null || !("format" in value) || !("files" in value)) return false;
+  return value.format === "tree/1" && Array.isArray(value.files);
+}
+
 /** Digest of a tree: equal for equal paths, contents and executable bits. */
 export function digestOfTree(tree: Tree): Digest {
   return digestOfJson(tree);

@@ -14,6 +14,8 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
     "differences",
     "differences[].before",
     "differences[].after",
+    "inside.metrics",
+    "inside.recipe",
     "settings",
   ],
   "what is live in one environment": ["stays"],

@@ -145,6 +145,8 @@ export const en = {
     "{path}: {name} {version}, {count} file, {bytes} bytes || {path}: {name} {version}, {count} files, {bytes} bytes",
   releasesSame: "Nothing differs: {count} version is the same. || Nothing differs: {count} versions are the same.",
   releasesAlike: "{count} other version is the same. || {count} other versions are the same.",
+  recipeOf: "recipe of {step}",
+  furtherFiles: "and {count} further file || and {count} further files",
   staysNew: "{asset} stays: nothing of it ran there then.",
   staysSame: "{asset} stays: the same release ran there then.",
   rolledBack:

@@ -143,6 +143,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
     "{path}: {name} {version}, {count} arquivo, {bytes} bytes || {path}: {name} {version}, {count} arquivos, {bytes} bytes",
   releasesSame: "Nada difere: {count} versão é a mesma. || Nada difere: {count} versões são as mesmas.",
   releasesAlike: "{count} outra versão é a mesma. || {count} outras versões são as mesmas.",
+  recipeOf: "receita de {step}",
+  furtherFiles: "e mais {count} arquivo || e mais {count} arquivos",
   staysNew: "{asset} fica: nada dele rodava ali então.",
   staysSame: "{asset} fica: o mesmo release rodava ali então.",
   rolledBack:

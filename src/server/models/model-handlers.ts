@@ -22,6 +22,7 @@ import { nameApprovals, pendingApprovals } from "../approvals/approval-handlers.
 import { resourceMissing } from "../errors.ts";
 import { toGraph } from "../lineage/lineage-handlers.ts";
 import { releasesOfVersion } from "../releases/release-handlers.ts";
+import { numbersOf } from "./numbers-of.ts";
 
 const SHOWN_VERSIONS = 200;
 
@@ -283,12 +284,6 @@ function toVerdict(stored: StoredVerdict, data: Verdict["data"][] | readonly Non
       metrics: numbersOf(segment.metrics),
     })),
   };
-}
-
-function numbersOf(values: Readonly<Record<string, unknown>>): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(values).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
-  );
 }
 
 function textOf(value: unknown): string | undefined {

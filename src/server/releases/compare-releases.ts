@@ -2,40 +2,74 @@ import type { ReleaseComparison, ReleaseDifference, VersionReference } from "#ap
 import type { Platform } from "#app";
 import { compareSettings, sideMissing } from "#delivery";
 import { listVersionHeads, type ReadTransaction } from "#metadata-store";
-import { getRelease, listDeployed, listReleasesById, type Release } from "#metadata-store/delivery";
+import { getRelease, listDeployed, listReleaseCourses, listReleasesById, type Release } from "#metadata-store/delivery";
 import { toReferences } from "../api/version-reference.ts";
+import { lookInside } from "./look-inside.ts";
 
 const KIND_ORDER = ["code", "model", "features", "data", "notebook", "report"];
 
+type Parts = Pick<Platform, "store" | "objects" | "project" | "rules" | "delivery" | "changedSources">;
+
+interface Sides {
+  readonly from: readonly Release[];
+  readonly to: readonly Release[];
+}
+
 /**
- * What differs between two releases, or between what is live in two environments: versions of every load, and how they
- * are deployed. @throws DELIVERY_RELEASE_UNKNOWN
+ * What differs between two releases, or between what is live in two environments: versions of every load, what is in
+ * them, and how they are deployed. Without `from`, `to` is compared to what ran before it.
+ *
+ * @throws DELIVERY_RELEASE_UNKNOWN, DELIVERY_ENVIRONMENT_EMPTY
  */
 export async function compareReleases(
-  { store, project, rules }: Pick<Platform, "store" | "project" | "rules">,
-  sides: { readonly from: string; readonly to: string },
+  parts: Parts,
+  names: { readonly from?: string | undefined; readonly to: string },
 ): Promise<ReleaseComparison> {
+  const { from, to } = await readSides(parts, names);
+  const [before, after] = await parts.store.read(async (transaction) => [
+    await itemsOf(transaction, from),
+    await itemsOf(transaction, to),
+  ]);
+  const assets = [...new Set([...before.keys(), ...after.keys()])];
+  const all = assets.map((asset): ReleaseDifference => {
+    const [left, right] = [before.get(asset) ?? [], after.get(asset) ?? []];
+    return { asset, kind: (right[0] ?? left[0])?.kind ?? "code", before: left, after: right };
+  });
+  const differences = all.filter((one) => idsOf(one.before) !== idsOf(one.after)).toSorted(byKind);
+  return {
+    from: from.map(({ id }) => id),
+    to: to.map(({ id }) => id),
+    differences: await lookInside(parts, differences),
+    same: all.length - differences.length,
+    settings: to.flatMap((release) => {
+      const other = from.find(({ asset }) => asset === release.asset);
+      return other === undefined ? [] : compareSettings(other, release);
+    }),
+  };
+}
+
+async function readSides(
+  parts: Parts,
+  names: { readonly from?: string | undefined; readonly to: string },
+): Promise<Sides> {
+  const { store, project, rules, delivery } = parts;
   const environments = rules.current().map(({ name }) => name);
-  return store.read(async (transaction) => {
-    const from = await readSide(transaction, { project, side: sides.from, environments });
-    const to = await readSide(transaction, { project, side: sides.to, environments });
-    const [before, after] = await Promise.all([itemsOf(transaction, from), itemsOf(transaction, to)]);
-    const assets = [...new Set([...before.keys(), ...after.keys()])];
-    const all = assets.map((asset): ReleaseDifference => {
-      const [left, right] = [before.get(asset) ?? [], after.get(asset) ?? []];
-      return { asset, kind: (right[0] ?? left[0])?.kind ?? "code", before: left, after: right };
-    });
-    const differences = all.filter((one) => idsOf(one.before) !== idsOf(one.after)).toSorted(byKind);
+  const { from } = names;
+  if (from === undefined && environments.includes(names.to)) {
+    const { changes, stays } = await delivery.planTogether({ project, environment: names.to });
+    const same = stays.filter(({ isNew }) => !isNew).map(({ release }) => release);
     return {
-      from: from.map(({ id }) => id),
-      to: to.map(({ id }) => id),
-      differences,
-      same: all.length - differences.length,
-      settings: to.flatMap((release) => {
-        const other = from.find(({ asset }) => asset === release.asset);
-        return other === undefined ? [] : compareSettings(other, release);
-      }),
+      from: [...changes.map((change) => change.to), ...same],
+      to: [...changes.map((change) => change.from), ...stays.map(({ release }) => release)],
     };
+  }
+  return store.read(async (transaction) => {
+    const to = await readSide(transaction, { project, side: names.to, environments });
+    if (from !== undefined) return { from: await readSide(transaction, { project, side: from, environments }), to };
+    const ids = to.map(({ id }) => id);
+    const courses = await listReleaseCourses(transaction, ids);
+    const replaced = ids.flatMap((id) => courses.get(id)?.beforeId ?? []);
+    return { from: [...(await listReleasesById(transaction, replaced)).values()], to };
   });
 }
 

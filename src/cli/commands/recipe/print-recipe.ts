@@ -1,4 +1,4 @@
-import type { RecipeDifference } from "#api";
+import type { RecipeChange, RecipeDifference } from "#api";
 import type { Terminal } from "../../terminal.ts";
 
 /** What differs, below the name of each step. */
@@ -7,11 +7,16 @@ export function printRecipe(terminal: Terminal, { before, after, changes }: Reci
   terminal.print(`${terminal.style("green", "+")} ${after.label} ${after.digest}`);
   for (const [step, of] of Map.groupBy(changes, (change) => change.step)) {
     terminal.print(terminal.style("bold", step));
-    for (const { part, name, before: was, after: is } of of) {
-      terminal.print(`  ${part} ${name}`);
-      if (was !== undefined) terminal.print(terminal.style("red", `    - ${was}`));
-      if (is !== undefined) terminal.print(terminal.style("green", `    + ${is}`));
-    }
+    printChanges(terminal, of, "  ");
   }
   if (changes.length === 0) terminal.print("No difference.");
+}
+
+/** Parts of one step's recipe, each with what it was and is. */
+export function printChanges(terminal: Terminal, changes: readonly RecipeChange[], indent: string): void {
+  for (const { part, name, before, after } of changes) {
+    terminal.print(`${indent}${part} ${name}`);
+    if (before !== undefined) terminal.print(terminal.style("red", `${indent}  - ${before}`));
+    if (after !== undefined) terminal.print(terminal.style("green", `${indent}  + ${after}`));
+  }
 }
