@@ -1,11 +1,8 @@
 """Starts processes for an engine that is too large to do it itself: `fork` of a large process is slow.
 
-Argument: the engine's socket, alone in a folder, which is removed at the end.
-
 Lines on standard input, JSON: {"id", "command", "args", "env", "folder", "status"}. Each asks for one process in a
-session of its own. Its input is a connection to the socket, which begins with the id. Its outputs are pipes, since a
-script cannot open /dev/stderr where that is a socket: the engine opens them among the descriptors of this process, and
-says {"id", "taken": true}. With "status", its descriptor 3 is read here.
+session of its own, whose input is empty. Its outputs are pipes, since a script cannot open /dev/stderr where that is a
+socket: the engine opens them among the descriptors of this process, and says {"id", "taken": true}. With "status", its descriptor 3 is read here.
 
 Lines on standard output, with the id first: "p PID OUTPUT ERRORS" it runs, with the numbers of the pipes here, "e NAME"
 it could not be started, "s TEXT" it said of itself on descriptor 3, "x CODE" and "k SIGNAL" it ended. The first line is
@@ -19,12 +16,10 @@ import json
 import os
 import selectors
 import signal
-import socket
 import sys
 
 LARGEST_READ = 1 << 16
 INPUT, OUTPUT = 0, 1
-ADDRESS = sys.argv[1]
 RESET = [signal.SIGPIPE, signal.SIGXFSZ]
 
 
@@ -86,19 +81,12 @@ def main():
                 os.killpg(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        for remove, path in ((os.unlink, ADDRESS), (os.rmdir, os.path.dirname(ADDRESS))):
-            try:
-                remove(path)
-            except OSError:
-                # The engine was faster.
-                pass
 
 
 def start(request, running, untaken, selector):
     read, given = [], []
     try:
-        stream = connect(request["id"])
-        given.append(stream.detach())
+        given.append(os.open("/dev/null", os.O_RDONLY))
         for _ in range(2):
             for end, kept in zip(os.pipe(), (read, given)):
                 kept.append(end)
@@ -133,17 +121,6 @@ def start(request, running, untaken, selector):
 def close(descriptors):
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def connect(id):
-    stream = socket.socket(socket.AF_UNIX)
-    try:
-        stream.connect(ADDRESS)
-        stream.sendall(id.encode())
-    except BaseException:
-        stream.close()
-        raise
-    return stream
 
 
 def spawn(request, actions):

@@ -10,8 +10,6 @@ export interface ProcessHandle {
   cancel(): Promise<void>;
   /** Stops following it; it goes on, and `ended` rejects. Only of executors whose processes outlive the engine. */
   leave?(): void;
-  /** Writes to standard input, where the backend has one. */
-  write?(text: string): void;
 }
 
 /** A program on another machine that runs processes of an executor. */

@@ -76,29 +76,33 @@ it(
   },
 );
 
-it("gives scripts outputs that they can open by name, whole to the last byte", { timeout: 60_000 }, async () => {
-  for (const level of ["none", "auto"] as const) {
-    const executor = createLocalExecutor({ workFolder: join(folder, "work"), isolation: createIsolation({ level }) });
-    const said = { stdout: "", stderr: "" };
-    const started = await executor.submit(
-      {
-        attemptId: newId(),
-        command: {
-          shell: "echo one | tee /dev/stderr; echo two > /dev/stdout; head -c 3000000 /dev/zero | tr '\\0' x",
+it(
+  "gives scripts an empty input, and outputs that they can open by name, whole to the last byte",
+  { timeout: 60_000 },
+  async () => {
+    for (const level of ["none", "auto"] as const) {
+      const executor = createLocalExecutor({ workFolder: join(folder, "work"), isolation: createIsolation({ level }) });
+      const said = { stdout: "", stderr: "" };
+      const started = await executor.submit(
+        {
+          attemptId: newId(),
+          command: {
+            shell: "echo one | tee /dev/stderr; echo two > /dev/stdout; head -c 3000000 /dev/zero | tr '\\0' x",
+          },
+          workingFolder: folder,
+          environment: {},
         },
-        workingFolder: folder,
-        environment: {},
-      },
-      (stream, text) => {
-        said[stream] += text;
-      },
-    );
-    assert.equal((await started.ended).exitCode, 0, said.stderr);
-    assert.equal(said.stderr, "one\n");
-    assert.match(said.stdout, /^one\ntwo\nx+$/);
-    assert.equal(said.stdout.length, 8 + 3_000_000);
-  }
-});
+        (stream, text) => {
+          said[stream] += text;
+        },
+      );
+      assert.equal((await started.ended).exitCode, 0, said.stderr);
+      assert.equal(said.stderr, "one\n");
+      assert.match(said.stdout, /^one\ntwo\nx+$/);
+      assert.equal(said.stdout.length, 8 + 3_000_000);
+    }
+  },
+);
 
 const ENGINE = `
   const { createLocalExecutor, createIsolation } = await import("#executors");

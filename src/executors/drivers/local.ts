@@ -322,7 +322,6 @@ function superviseProcess(
       await end("cancel");
       await ended.catch(() => undefined);
     },
-    write: (text) => started.write(text),
   };
 }
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { accessSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
-import { createServer, type Server, Socket } from "node:net";
-import { constants as system, tmpdir } from "node:os";
+import { accessSync, constants, openSync } from "node:fs";
+import { Socket } from "node:net";
+import { constants as system } from "node:os";
 import { delimiter, join } from "node:path";
 import { messageOf } from "#base";
 import { placeLost } from "#engine";
@@ -17,10 +17,6 @@ const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
 /** One that does not answer by then is not waited for, now or later. */
 const READY_MS = 20_000;
 const ID_BYTES = 12;
-/** An id in hexadecimal. */
-const GREETING_LENGTH = 2 * ID_BYTES;
-/** The address of a socket has at most 108 bytes. */
-const LONGEST_FOLDER = 80;
 const SIGNALS = Object.keys(system.signals).filter((name): name is NodeJS.Signals => name in system.signals);
 
 /** Starts processes from a small process beside the engine. */
@@ -41,7 +37,6 @@ interface Asked {
   readonly given: PromiseWithResolvers<StartedProcess>;
   readonly exit: PromiseWithResolvers<ProcessExit>;
   group: number | undefined;
-  input: Socket | undefined;
   outputs: readonly [Socket, Socket] | undefined;
   isGiven: boolean;
   isOver: boolean;
@@ -82,17 +77,8 @@ export function createProcessServer(searched: string = SEARCHED): ProcessServer 
 }
 
 async function openServer(python: string, onEnd: () => void): Promise<RunningServer> {
-  const folder = mkdtempSync(join(tmpdir().length > LONGEST_FOLDER ? "/tmp" : tmpdir(), "esteira-run-"));
-  const address = join(folder, "socket");
   const asked = new Map<string, Asked>();
-  const server = await listen(address, (id, socket) => {
-    const of = asked.get(id);
-    if (of === undefined || of.input !== undefined) return void socket.destroy();
-    of.input = socket;
-    giveWhole(of);
-    if (of.isGiven && of.isOver) forget(id);
-  });
-  const child = spawn(python, ["-I", "-S", join(pythonPackageFolder, "esteira", "_processes.py"), address], {
+  const child = spawn(python, ["-I", "-S", join(pythonPackageFolder, "esteira", "_processes.py")], {
     stdio: ["pipe", "pipe", "ignore"],
     detached: true,
     // It holds no folder of the project.
@@ -119,15 +105,12 @@ async function openServer(python: string, onEnd: () => void): Promise<RunningSer
   };
   const ready = hear(child, (line) => take(line, asked, { forget, open }));
   child.once("close", () => {
-    server.close();
-    rmSync(folder, { recursive: true, force: true });
     for (const one of asked.values()) lose(one);
     asked.clear();
     if (wasReady) onEnd();
   });
   // Nothing of it keeps the engine from ending; what it runs does.
   child.unref();
-  server.unref();
   keepOpen(child.stdin, false);
   keepOpen(child.stdout, false);
   const timer = setTimeout(() => child.kill("SIGKILL"), READY_MS).unref();
@@ -154,7 +137,6 @@ function ask(child: ChildProcess, asked: Map<string, Asked>, start: ProcessStart
     given: Promise.withResolvers(),
     exit: Promise.withResolvers(),
     group: undefined,
-    input: undefined,
     outputs: undefined,
     isGiven: false,
     isOver: false,
@@ -212,7 +194,6 @@ function take(
   }
   if (what === "e") {
     forget(id);
-    of.input?.destroy();
     const { command, program } = of.start;
     return of.given.reject(startFailed({ command, reason: `spawn ${program} ${said}` }));
   }
@@ -223,8 +204,8 @@ function take(
 
 /** Once it runs and its connections are here. */
 function giveWhole(of: Asked): void {
-  const { input, outputs } = of;
-  if (of.group === undefined || input === undefined || outputs === undefined) return;
+  const { outputs } = of;
+  if (of.group === undefined || outputs === undefined) return;
   const [output, errors] = outputs;
   of.isGiven = true;
   of.given.resolve({
@@ -234,9 +215,7 @@ function giveWhole(of: Asked): void {
     status: of.status,
     exit: of.exit.promise,
     closed: Promise.all([output, errors].map(closing)).then(() => undefined),
-    write: (text) => void input.write(text),
     destroy: () => {
-      input.destroy();
       output.destroy();
       errors.destroy();
     },
@@ -270,26 +249,6 @@ function openPipes(holder: number | undefined, numbers: readonly string[]): [Soc
     first.destroy();
     throw error;
   }
-}
-
-function listen(address: string, onInput: (id: string, socket: Socket) => void): Promise<Server> {
-  const server = createServer((socket) => {
-    socket.on("error", () => {});
-    const greet = (): void => {
-      const greeting: Buffer | null = socket.read(GREETING_LENGTH);
-      if (greeting === null) {
-        if (socket.readableEnded) socket.destroy();
-        return;
-      }
-      socket.off("readable", greet);
-      onInput(greeting.toString("latin1"), socket);
-    };
-    socket.on("readable", greet);
-  });
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address, () => resolve(server));
-  });
 }
 
 function signalOf(number: number): NodeJS.Signals | null {

@@ -5,7 +5,7 @@ import { startFailed } from "../errors.ts";
 import { enterSandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
 import type { SandboxStatus } from "../isolation/sandbox-status.ts";
 
-/** What is started: in a session of its own, with pipes for its input and outputs. */
+/** What is started: in a session of its own, with pipes for its outputs, and an empty input. */
 export interface ProcessStart {
   /** Absolute, or relative to the folder; a bare name is looked for in PATH. */
   readonly program: string;
@@ -35,7 +35,6 @@ export interface StartedProcess {
   readonly exit: Promise<ProcessExit>;
   /** Once nothing more comes of its outputs. */
   readonly closed: Promise<void>;
-  write(text: string): void;
   /** Gives up what is still to be read. */
   destroy(): void;
 }
@@ -45,12 +44,11 @@ export async function startHere(start: ProcessStart): Promise<StartedProcess> {
   const child = spawn(start.program, start.args, {
     cwd: start.folder,
     env: start.environment,
-    stdio: ["pipe", "pipe", "pipe", ...(start.isSandboxed ? SANDBOX_PIPES : [])],
+    stdio: ["ignore", "pipe", "pipe", ...(start.isSandboxed ? SANDBOX_PIPES : [])],
     detached: true,
   });
-  const { pid: group, stdin, stdout, stderr } = child;
-  if (group === undefined) return failToStart(child, start.command);
-  stdin.on("error", () => {});
+  const { pid: group, stdout, stderr } = child;
+  if (group === undefined || stdout === null || stderr === null) return failToStart(child, start.command);
   return {
     group,
     stdout,
@@ -58,7 +56,6 @@ export async function startHere(start: ProcessStart): Promise<StartedProcess> {
     status: start.isSandboxed ? enterSandbox(child) : undefined,
     exit: new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal }))),
     closed: new Promise((resolve) => child.once("close", () => resolve())),
-    write: (text) => void stdin.write(text),
     destroy: () => {
       for (const stream of child.stdio) stream?.destroy();
     },
