@@ -96,6 +96,8 @@ export interface EnvironmentRollbackRequest {
    * A moment (ISO 8601), or the id of a release; default: before the pipeline run that made the newest of what is live.
    */
   readonly to?: string | undefined;
+  /** Why; goes into the record of each deployment. */
+  readonly reason?: string | undefined;
 }
 
 /** Two releases, or what is live in two environments, side by side. */

@@ -1467,6 +1467,7 @@ export const environmentRollbackPlanSchema: z.ZodType<EnvironmentRollbackPlan> =
 
 export const environmentRollbackRequestSchema: z.ZodType<EnvironmentRollbackRequest> = z.object({
   "to": z.string().optional().describe("A moment (ISO 8601), or the id of a release; default: before the pipeline run that made the newest of what is live."),
+  "reason": z.string().optional().describe("Why; goes into the record of each deployment."),
 }).describe("Body of `POST environments/:name/rollback`.");
 
 export const fileDifferenceSchema: z.ZodType<FileDifference> = z.object({

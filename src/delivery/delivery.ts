@@ -123,6 +123,8 @@ export interface Delivery {
       readonly asset: string;
       readonly to?: number | string | undefined;
       readonly actor: string;
+      /** Why; goes into the record. */
+      readonly reason?: string | undefined;
     },
     watch?: DeploymentWatch,
   ): Promise<FinishedDeployment>;
@@ -219,6 +221,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         insertDeployment(transaction, {
           ...newDeployment(request, release, clock.now()),
           reason: "rollback",
+          comment: request.reason,
           idempotencyKey: `rollback:${newId()}`,
           stepRunId: undefined,
         }),

@@ -71,6 +71,7 @@ export async function recordSuccess(
       digest: version.digest,
       address: state.address,
       stepRunId: deployment.stepRunId,
+      comment: deployment.comment,
     },
   });
   const registered = version.kind === "model" ? await getModelVersionOfAsset(transaction, version.id) : undefined;

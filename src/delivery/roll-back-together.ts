@@ -31,6 +31,8 @@ export interface EnvironmentRollback {
    * that made the newest of what is live.
    */
   readonly to?: string | undefined;
+  /** Why; goes into the record of each deployment. */
+  readonly reason?: string | undefined;
 }
 
 /** How single deployments are made. */
@@ -93,7 +95,7 @@ export async function rollBackTogether(
   const done = plan.changes.filter((_change, index) => ended[index]?.status === "fulfilled");
   const undone = await begin(
     done.map(({ from }) => from),
-    request,
+    { ...request, reason: undefined },
     ports,
   );
   const restored = await Promise.allSettled(
@@ -114,7 +116,7 @@ export async function rollBackTogether(
 /** Whoever opens the store after a crash finds all of them, and finishes all. */
 async function begin(
   releases: readonly Release[],
-  { project, environment, actor }: EnvironmentRollback & { readonly actor: string },
+  { project, environment, actor, reason }: EnvironmentRollback & { readonly actor: string },
   { store, now }: RollbackPorts,
 ): Promise<readonly { readonly deployment: Deployment; readonly release: Release }[]> {
   const together = newId();
@@ -128,6 +130,7 @@ async function begin(
         asset: release.asset,
         releaseId: release.id,
         reason: "rollback",
+        comment: reason,
         idempotencyKey: `rollback:${together}:${release.asset}`,
         stepRunId: undefined,
         actor,

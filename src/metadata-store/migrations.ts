@@ -26,6 +26,7 @@ import { expiredVersionsMigration } from "./migrations/0026-expired-versions.ts"
 import { pullRequestsMigration } from "./migrations/0029-pull-requests.ts";
 import { deadlinesMigration } from "./migrations/0030-deadlines.ts";
 import { propensitiesMigration } from "./migrations/0031-propensities.ts";
+import { deploymentCommentsMigration } from "./migrations/0032-deployment-comments.ts";
 import { tasksMigration } from "./migrations/0027-tasks.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
 import { pipelineMigration } from "./migrations/0003-pipeline.ts";
@@ -64,4 +65,5 @@ export const migrations: readonly Migration[] = [
   deadlinesMigration,
   tasksMigration,
   propensitiesMigration,
+  deploymentCommentsMigration,
 ];

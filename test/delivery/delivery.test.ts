@@ -299,8 +299,22 @@ describeStores("delivery", (kind) => {
       const [failed] = await store.read((tx) => listDeployments(tx, { project: PROJECT, status: "failed" }));
       assert.equal((failed?.error as { code: string } | undefined)?.code, "EXECUTORS_SERVICE_UNHEALTHY");
 
-      const back = await delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" });
-      assert.deepEqual([back.release.number, back.deployment.reason], [1, "rollback"]);
+      const back = await delivery.rollback({
+        project: PROJECT,
+        environment: "staging",
+        asset: "app",
+        actor: "ana",
+        reason: "too slow",
+      });
+      assert.deepEqual(
+        [back.release.number, back.deployment.reason, back.deployment.comment],
+        [1, "rollback", "too slow"],
+      );
+      const told = await store.read((tx) => listEvents(tx, { subjectKind: "release", newestFirst: true, limit: 1 }));
+      assert.deepEqual(
+        told.map(({ type, data }) => [type, "comment" in data && data.comment]),
+        [["release.rolled_back", "too slow"]],
+      );
       assert.equal(await answerOf(store, "staging"), "one staging");
       await assert.rejects(
         delivery.rollback({ project: PROJECT, environment: "staging", asset: "app", actor: "ana" }),
@@ -472,8 +486,12 @@ describeStores("delivery", (kind) => {
       await run(await model("v2"), plain, { stepRunId: "m3" });
       assert.deepEqual(await live(), { app: 2, delay: 2 });
       const startedMs = performance.now();
-      await delivery.rollbackTogether({ ...scope, to: first?.id, actor: "ana" });
+      await delivery.rollbackTogether({ ...scope, to: first?.id, actor: "ana", reason: "too slow" });
       assert.ok(performance.now() - startedMs < 10_000);
+      assert.deepEqual(
+        (await store.read((tx) => listDeployments(tx, { ...scope, limit: 2 }))).map(({ comment }) => comment),
+        ["too slow", "too slow"],
+      );
       assert.deepEqual(await live(), { app: 1, delay: 1 });
       assert.equal(await answerOf(store, "staging"), "one staging");
       for (const to of ["2020-01-01T00:00:00Z", "01JXAMPLE", "2026-99-99T00:00:00Z"])

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import type { ReleaseComparison } from "#api";
+import type { Page, Release, ReleaseComparison } from "#api";
 import { canonicalJson, type Digest, digestOf, newId } from "#base";
 import { recordAssetVersion } from "#metadata-store";
 import { endDeployment, insertDeployment, insertRelease, setDeployed } from "#metadata-store/delivery";
@@ -185,6 +185,31 @@ async function open(kind: string): Promise<World> {
     },
   };
 }
+
+it("a release that was brought back says why", async () => {
+  const { release, code, platform, url } = await open("sqlite");
+  const id = await release("staging", [await code({ a: "1" }, undefined)]);
+  await platform.store.write((transaction) =>
+    insertDeployment(transaction, {
+      project: PROJECT,
+      environment: "staging",
+      asset: "app",
+      id: newId(),
+      releaseId: id,
+      reason: "rollback",
+      comment: "too slow",
+      idempotencyKey: newId(),
+      stepRunId: undefined,
+      actor: "ana",
+      startedAtMs: 2,
+    }),
+  );
+  const { items } = (await (await fetch(`${url}/api/v1/releases`)).json()) as Page<Release>;
+  assert.deepEqual(
+    items.map(({ isRollback, reason }) => [isRollback, reason]),
+    [[true, "too slow"]],
+  );
+});
 
 describeStores("the difference of two releases", (kind) => {
   it("names files, commits, metrics, parts of the recipe, data and settings, also on the command line", async () => {

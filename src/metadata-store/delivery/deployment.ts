@@ -23,6 +23,8 @@ export interface Deployment {
   readonly endedAtMs: number | undefined;
   readonly target: object | undefined;
   readonly error: object | undefined;
+  /** Why it was asked for, in words of who did. */
+  readonly comment?: string | undefined;
 }
 
 /** What an environment runs of one asset. */
@@ -56,6 +58,7 @@ export async function insertDeployment(
     ended_at_ms: null,
     target: null,
     error: null,
+    comment: deployment.comment ?? null,
   };
   await transaction.insertInto("deployment").values(row).execute();
   return toDeployment(row);
@@ -286,5 +289,6 @@ function toDeployment(row: Selectable<DeliveryTables["deployment"]>): Deployment
     endedAtMs: row.ended_at_ms ?? undefined,
     target: row.target === null ? undefined : (JSON.parse(row.target) as object),
     error: row.error === null ? undefined : (JSON.parse(row.error) as object),
+    comment: row.comment ?? undefined,
   };
 }

@@ -40,6 +40,8 @@ export interface DeliveryTables {
     target: string | null;
     /** JSON: code, message, hint */
     error: string | null;
+    /** Why it was asked for, in words of who did. */
+    comment: string | null;
   };
   deployed: {
     project: string;

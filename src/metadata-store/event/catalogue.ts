@@ -53,6 +53,8 @@ interface DeployedEvent extends ReleaseEvent {
   readonly version: number;
   readonly digest: string;
   readonly address: Text;
+  /** Of a rollback: why. */
+  readonly comment?: Text;
 }
 
 interface AlertEvent {

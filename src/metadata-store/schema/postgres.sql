@@ -295,7 +295,8 @@ create table "deployment" (
   "started_at_ms" bigint not null,
   "ended_at_ms" bigint,
   "target" text,
-  "error" text
+  "error" text,
+  "comment" text
 );
 
 create table "endpoint" (

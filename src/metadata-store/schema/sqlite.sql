@@ -216,7 +216,7 @@ CREATE TABLE "deployment" ("id" text primary key,
   "started_at_ms" bigint not null,
   "ended_at_ms" bigint,
   "target" text,
-  "error" text, constraint "deployment_idempotency" unique ("project",
+  "error" text, comment text, constraint "deployment_idempotency" unique ("project",
   "idempotency_key"));
 
 CREATE TABLE "endpoint" ("project" text not null,

@@ -105,6 +105,7 @@ export function createReleaseHandlers(
           project,
           environment: params.name,
           to: body.to,
+          reason: body.reason,
           actor: identity.name,
         }),
       ),
@@ -280,13 +281,14 @@ function describeDeployment({
   actor,
   reason,
   error,
+  comment,
   target,
 }: Deployment): Pick<Release, "atMs" | "actor" | "isRollback" | "reason" | "url"> {
   return {
     atMs: startedAtMs,
     actor,
     isRollback: reason === "rollback",
-    reason: (error as { message?: string } | undefined)?.message,
+    reason: (error as { message?: string } | undefined)?.message ?? comment,
     url: (target as { address?: string } | undefined)?.address,
   };
 }

@@ -64,7 +64,10 @@ async function rollBackAll(
   const plan =
     options["plan"] === true
       ? await call("planEnvironmentRollback", { params: { name: environment }, query: { to } })
-      : await call("rollBackEnvironment", { params: { name: environment }, body: { to } });
+      : await call("rollBackEnvironment", {
+          params: { name: environment },
+          body: { to, reason: textOption(options, "reason") },
+        });
   if (options["json"] === true) return terminal.printJson(plan);
   if (plan.changes.length > 0)
     terminal.table([
