@@ -220,9 +220,15 @@ function statusOf(
   return row.values[column] === null || row.values[column] === undefined ? "NULL_VALUE" : "PRESENT";
 }
 
-/** Whole numbers beyond 2^53 are read from their digits. */
-function parsePayload(payload: string): Readonly<Record<string, OnlineValue>> {
-  return JSON.parse(payload, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
+/** Names that DuckDB writes for numbers that JSON has no form for; texts are passed over. */
+const NO_NUMBERS = /"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)/g;
+
+/** Whole numbers beyond 2^53 are read from their digits; what is no finite number is null. */
+export function parsePayload(payload: string): Readonly<Record<string, OnlineValue>> {
+  const text = /NaN|Infinity/.test(payload)
+    ? payload.replace(NO_NUMBERS, (found) => (found.startsWith('"') ? found : "null"))
+    : payload;
+  return JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
     if (
       typeof value !== "number" ||
       Number.isSafeInteger(value) ||

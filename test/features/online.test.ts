@@ -72,6 +72,27 @@ describeStores("the online store", (kind) => {
     );
   });
 
+  it("has no value where a number is none, and leaves texts alone", async () => {
+    const bench = await openFeatureBench(kind);
+    await bench.define(
+      "entities: { e: { keys: [k] } }\nviews: { v: { source: s, entities: [e], timestamp: at, features: [x, y, t] } }\n",
+    );
+    await bench.make(
+      "s",
+      `select 1 as k, timestamp '2026-01-01 11:00' as at, 'nan'::double as x, '-inf'::float as y, 'a "NaN", -Infinity' as t`,
+    );
+    await bench.features.catchUp();
+    const { columns } = await bench.features.readOnline({ features: [{ view: "v" }], entities: { k: [1] }, atMs: T0 });
+    assert.deepEqual(
+      columns.map(({ values, statuses }) => [values[0], statuses[0]]),
+      [
+        [null, "NULL_VALUE"],
+        [null, "NULL_VALUE"],
+        ['a "NaN", -Infinity', "PRESENT"],
+      ],
+    );
+  });
+
   it("answers errors as Feast's client reads them", async () => {
     const bench = await openFeatureBench(kind);
     await bench.define(DEFINITIONS);
