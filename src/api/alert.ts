@@ -170,6 +170,7 @@ export interface AlertAdvice {
     | "retrain"
     | "check_traffic"
     | "look_at_features"
+    | "look_at_online"
     | "look_at_requests"
     | "approve"
     | "verify_store"

@@ -127,7 +127,7 @@ export const alertCauseSchema: z.ZodType<AlertCause> = z.object({
 }).describe("Something that changed between the last good window and the first bad one.");
 
 export const alertAdviceSchema: z.ZodType<AlertAdvice> = z.object({
-  "kind": z.enum(["roll_back", "look_at_run", "restore_dataset", "ask_callers", "look_at_segments", "compare_performance", "retrain", "check_traffic", "look_at_features", "look_at_requests", "approve", "verify_store", "restore_backup"]),
+  "kind": z.enum(["roll_back", "look_at_run", "restore_dataset", "ask_callers", "look_at_segments", "compare_performance", "retrain", "check_traffic", "look_at_features", "look_at_online", "look_at_requests", "approve", "verify_store", "restore_backup"]),
   "name": z.string().optional().describe("Model or dataset."),
   "version": z.number().optional(),
   "pipelineRunId": z.string().optional(),

@@ -251,6 +251,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     store,
     predictions,
     datasets: reader,
+    offline: features,
     scorer: serving.scorer,
     outbox,
     log,

@@ -16,6 +16,7 @@ import {
   planOnlineRead,
   readOnlineFeatures,
 } from "./online-read.ts";
+import { recomputeOffline, type RecomputedFeature, type RecomputeRequest } from "./recompute.ts";
 import { describeService, type ServiceDescription } from "./service-description.ts";
 import { readProjectFeatures } from "./project-features.ts";
 import { type FeatureViewStatus, listViewStatus } from "./view-status.ts";
@@ -58,6 +59,8 @@ export interface Features {
   }): Promise<
     ReadonlyMap<string, { readonly values: readonly OnlineValue[]; readonly statuses: readonly FeatureStatus[] }>
   >;
+  /** What the offline join gives rows that were answered: implements the port `OfflineFeatures` of `monitoring`. */
+  recompute(request: RecomputeRequest): Promise<ReadonlyMap<string, RecomputedFeature>>;
   /** What a service asks of its callers: implements the same port. @throws FEATURES_NAME_UNKNOWN */
   describeService(service: string): Promise<ServiceDescription>;
   /** A row of join keys that the online store knows, and when its values are fresh; undefined when it is empty. */
@@ -159,6 +162,7 @@ export function createFeatures(options: FeaturesOptions): Features {
       const found = await readOnline({ features: service, entities, ...(atMs === undefined ? {} : { atMs }) });
       return new Map(found.columns.map(({ name, values, statuses }) => [name, { values, statuses }]));
     },
+    recompute: async (request) => recomputeOffline(options, await definitions(), request),
     describeService: async (service) => describeService(await definitions(), service),
     exampleKeys: async (service) =>
       findExampleKeys(store, { project, joined: planOnlineRead(await definitions(), service) }),

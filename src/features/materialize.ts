@@ -154,12 +154,16 @@ async function writeLastValues(
   }
 }
 
+/** A JSON object, in which NaN and infinity stand by their names; `parsePayload` reads it. */
+export function payloadOf(columns: readonly string[]): string {
+  return `to_json(struct_pack(${columns.map((name) => `${quoteName(name)} := ${quoteName(name)}`).join(", ")}))::varchar`;
+}
+
 /** One whole row per key, as a struct: taking columns one by one would mix rows where some are NULL. */
 function lastValuesOf(view: FeatureView, relation: string): string {
   const key = `to_json([${view.keys.map((name) => `${quoteName(name)}::varchar`).join(", ")}])::varchar`;
   const created = view.created === undefined ? "null::bigint" : `epoch_us(${quoteName(view.created)})`;
-  // JSON has no NaN and no infinity: they become null, as everywhere where values leave as JSON.
-  const payload = `to_json(struct_pack(${view.features.map((name) => `${quoteName(name)} := ${quoteName(name)}`).join(", ")}))::varchar`;
+  const payload = payloadOf(view.features);
   return `
     select __key, __event, __created, __payload from (
       select *, row_number() over (partition by __key order by __event desc, __created desc nulls last, __row desc) as __rank from (

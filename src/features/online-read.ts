@@ -182,7 +182,16 @@ function countRows(entities: OnlineRequest["entities"]): number {
 function entityKeyOf(view: JoinedView, entities: OnlineRequest["entities"], row: number): string | undefined {
   const parts = view.keys.map(({ spine }) => entities[spine]?.[row]);
   if (parts.some((part) => part === null || part === undefined)) return undefined;
-  return `[${parts.map((part) => JSON.stringify(typeof part === "string" ? part : typeof part === "object" ? JSON.stringify(part) : String(part as number | bigint | boolean))).join(",")}]`;
+  return `[${parts.map((part) => JSON.stringify(entityText(part))).join(",")}]`;
+}
+
+/** One join key as the online store compares it. */
+export function entityText(part: unknown): string {
+  return typeof part === "string"
+    ? part
+    : typeof part === "object"
+      ? JSON.stringify(part)
+      : String(part as number | bigint | boolean);
 }
 
 function columnsOf(

@@ -2,6 +2,7 @@ import type { ColumnSample } from "./drift-method.ts";
 import { createStatusReader, type FeatureLack, lacks } from "./feature-scores.ts";
 import type { Judgement } from "./judge.ts";
 import type { Reference } from "./reference.ts";
+import { SKEW } from "./skew-example.ts";
 import { findChangePoint } from "./statistics/change-point.ts";
 import type { WindowOutcomes, WindowRows } from "./window-rows.ts";
 
@@ -18,7 +19,8 @@ const LEAST_STEP = 0.1;
  * @returns epoch ms; undefined where no single moment parts the window
  */
 export function beganAt(judgement: Judgement, rows: WindowRows, reference: Reference): number | undefined {
-  if (judgement.segment !== "") return undefined;
+  // Only a sample was compared, and a wrong value shows in no column's distribution.
+  if (judgement.segment !== "" || judgement.metric === SKEW) return undefined;
   const series =
     judgement.subject === ""
       ? /^(estimated_|drift|prediction_drift|multivariate|row_count|duplicates|max_gap)/.test(judgement.metric)

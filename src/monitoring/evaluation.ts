@@ -24,6 +24,7 @@ import { isSameSeries, judge } from "./judge-window.ts";
 import { type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import { referenceMissing } from "./errors.ts";
 import type { Reference, References } from "./reference.ts";
+import { type OfflineFeatures, openSkewCheck } from "./skew-scores.ts";
 import { parseValueExpression } from "./value-expression.ts";
 import { readWindow, type WindowRows } from "./window-rows.ts";
 import { computeScores } from "./window-scores.ts";
@@ -55,6 +56,8 @@ export interface EvaluationReport {
 export interface EvaluationOptions {
   readonly store: MetadataStore;
   readonly predictions: Pick<Predictions, "scan">;
+  /** What training would have got; undefined: no online values are compared. */
+  readonly offline: OfflineFeatures | undefined;
   /** Columns of datasets, for what changed upstream. */
   readonly datasets: DatasetReader;
   readonly references: References;
@@ -285,13 +288,14 @@ export async function scoreWindow(
     readonly ofCandidate?: boolean;
   },
   key: EndpointKey,
-  { predictions, references, log }: EvaluationOptions,
+  options: EvaluationOptions,
 ): Promise<{
   readonly scores: readonly MonitorScore[];
   readonly referenceVersionId: string | undefined;
   /** Both sides; undefined where there is no reference. */
   readonly compared: { readonly rows: WindowRows; readonly reference: Reference } | undefined;
 }> {
+  const { predictions, references, log } = options;
   let reference: Reference;
   try {
     reference = await references.get(range.modelVersionId, {
@@ -320,17 +324,25 @@ export async function scoreWindow(
       log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
     }
   }
+  const skew = await openSkewCheck(
+    key,
+    { rules: set.monitors.map(({ rule }) => rule), model: reference.model },
+    options,
+  );
   const rows = await readWindow(
     predictions,
     keyOf(key),
-    { ...range, segments: columnsFor(set, reference.model) },
+    { ...range, segments: columnsFor(set, reference.model), see: (row) => skew?.see(row) },
     reference.model,
   );
-  const scores = await computeScores(rows, reference, {
-    minRows: set.min_rows,
-    segments: set.segments,
-    rules: set.monitors.map((monitor) => monitor.rule),
-  });
+  const scores = [
+    ...(await computeScores(rows, reference, {
+      minRows: set.min_rows,
+      segments: set.segments,
+      rules: set.monitors.map((monitor) => monitor.rule),
+    })),
+  ];
+  if (skew !== undefined) scores.push(...(await skew.scores()));
   return { scores, referenceVersionId: reference.version.id, compared: { rows, reference } };
 }
 

@@ -5,6 +5,7 @@ import { shapeOf } from "./column-shape.ts";
 import { defaultThreshold, DRIFT_METHODS, isPValue } from "./drift-method.ts";
 import type { Judgement } from "./judge.ts";
 import type { Reference } from "./reference.ts";
+import { SKEW } from "./skew-example.ts";
 import type { WindowRows } from "./window-rows.ts";
 
 const MOST_COLUMNS = 5;
@@ -176,6 +177,7 @@ export function adviseOn(
 
 /** No data or model made it. */
 function adviseOnTraffic(metric: string, subject: string): readonly AlertAdvice[] {
+  if (metric === SKEW) return [{ kind: "look_at_online", name: subject }];
   if (!metric.startsWith("feature_")) return [{ kind: "check_traffic" }];
   const look = { kind: "look_at_features", name: subject } as const;
   return metric === "feature_missing" ? [look, { kind: "ask_callers" }] : [look];

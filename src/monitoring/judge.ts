@@ -4,8 +4,9 @@ import { defaultThreshold, type DriftMethod } from "./drift-method.ts";
 import type { MetricBand } from "./estimated-scores.ts";
 import type { MonitorFile, MonitorRule } from "./monitor-file.ts";
 import { DOMAIN_THRESHOLD } from "./multivariate-scores.ts";
+import { exampleOf, SKEW } from "./skew-example.ts";
 import { isRatio } from "./statistics/fairness.ts";
-import type { FairnessRule, FeaturesRule, MultivariateRule, SlicesRule } from "./watch-rules.ts";
+import type { FairnessRule, FeaturesRule, MultivariateRule, SkewRule, SlicesRule } from "./watch-rules.ts";
 import type { ChunkSpread } from "./statistics/chunks.ts";
 import { adjustedPValues, type GoneColumn, watches } from "./window-scores.ts";
 
@@ -37,6 +38,7 @@ export function judgeWindow(
 ): readonly Judgement[] {
   // Counted by the minute, not by windows of rows.
   if ("objective" in rule) return [];
+  if ("skew" in rule) return judgeSkew(rule.skew, window.scores, file);
   if (window.predictions < file.min_rows) return "quality" in rule ? judgeRows(rule.quality, window.scores) : [];
   if ("drift" in rule) return judgeDrift(rule.drift, window.scores);
   if ("prediction_drift" in rule)
@@ -309,6 +311,24 @@ function judgeFeatures(
       return [{ metric, subject, segment: "", value, threshold: limit, side: "above", breached, n, message }];
     }),
   );
+}
+
+/** One wrong value is wrong, however few rows there are; a share needs enough of them. */
+function judgeSkew(
+  { share, columns }: SkewRule,
+  scores: readonly MonitorScore[],
+  file: Pick<MonitorFile, "min_rows">,
+): readonly Judgement[] {
+  return scores.flatMap((score): Judgement[] => {
+    const { metric, value, subject, n } = score;
+    if (metric !== SKEW || value === undefined || !watches({ columns }, subject)) return [];
+    if (share > 0 && n < file.min_rows) return [];
+    const example = exampleOf(score);
+    const message = `feature "${subject}": in ${Math.round(value * n)} of ${n} compared rows the online value is not what the offline join gives, allowed are ${percent(share)}${example === undefined ? "" : `; ${example}`}`;
+    return [
+      { metric, subject, segment: "", value, threshold: share, side: "above", breached: value > share, n, message },
+    ];
+  });
 }
 
 /** Rows as a whole. */

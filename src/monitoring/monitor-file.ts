@@ -8,6 +8,8 @@ import {
   type FeaturesRule,
   multivariateRule,
   type MultivariateRule,
+  skewRule,
+  type SkewRule,
   slicesRule,
   type SlicesRule,
   valueRule,
@@ -137,6 +139,7 @@ const slices = z.strictObject({ ...common, slices: slicesRule });
 const multivariate = z.strictObject({ ...common, multivariate: multivariateRule });
 const value = z.strictObject({ ...common, value: valueRule });
 const features = z.strictObject({ ...common, features: featuresRule });
+const skew = z.strictObject({ ...common, skew: skewRule });
 const objective = z.strictObject({ ...common, objective: objectiveRule });
 
 const windowSize = z
@@ -201,6 +204,7 @@ export const monitorFileSchema: z.ZodType<MonitorFile> = z
         performance,
         quality,
         features,
+        skew,
         fairness,
         slices,
         multivariate,
@@ -281,6 +285,7 @@ export type MonitorRule = CommonRule &
       }
     | { readonly fairness: FairnessRule }
     | { readonly features: FeaturesRule }
+    | { readonly skew: SkewRule }
     | { readonly slices: SlicesRule }
     | { readonly multivariate: MultivariateRule }
     | { readonly value: ValueRule }

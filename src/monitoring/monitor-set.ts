@@ -169,6 +169,7 @@ export function unknownColumns(
 function inputsNamed(rule: MonitorRule): readonly string[] {
   if ("quality" in rule) return rule.quality.columns ?? [];
   if ("features" in rule) return rule.features.columns ?? [];
+  if ("skew" in rule) return rule.skew.columns ?? [];
   const own =
     "drift" in rule
       ? rule.drift

@@ -17,6 +17,7 @@ import type { AlertRoutes } from "./alert-routes.ts";
 import { createObjectives, type ObjectiveState } from "./objectives.ts";
 import type { SeenRequest } from "./objective-rule.ts";
 import { createReferences } from "./reference.ts";
+import type { OfflineFeatures } from "./skew-scores.ts";
 import { type RouteTest, testRoute } from "./test-route.ts";
 
 export interface MonitoringOptions {
@@ -25,6 +26,8 @@ export interface MonitoringOptions {
   readonly predictions: Pick<Predictions, "scan" | "recordLabels">;
   /** Reads training sets: the reference of every score. */
   readonly datasets: DatasetReader;
+  /** Joins what endpoints read online again; default: nothing is compared. */
+  readonly offline?: OfflineFeatures;
   /** Answers of a model on its reference rows. */
   readonly scorer: Scorer;
   readonly log: Log;
@@ -92,6 +95,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     store,
     predictions: options.predictions,
     datasets: options.datasets,
+    offline: options.offline,
     clock,
     log,
     references: createReferences(options),

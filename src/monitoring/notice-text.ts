@@ -30,6 +30,8 @@ const ENGLISH: Kinds = {
   check_traffic: () => "See whether the callers reach the endpoint.",
   look_at_features: ({ name }) =>
     `See whether the source of the feature ${name} still gets rows, and which keys are asked for.`,
+  look_at_online: ({ name }) =>
+    `See what wrote the online values of the feature ${name}: its source has other ones for the same keys and moments.`,
   look_at_requests: () => "Look at what the endpoint answers and how long that takes, and at the server's log.",
   approve: ({ name }) => `Have ${name ?? "it"} approved again, or bring back what is.`,
   verify_store: () => "See what else is damaged: esteira verify.",
@@ -47,6 +49,8 @@ const PORTUGUESE: Kinds = {
   retrain: () => "Treine de novo quando os dados deste período chegarem.",
   check_traffic: () => "Veja se quem chama alcança o endpoint.",
   look_at_features: ({ name }) => `Veja se a fonte da feature ${name} ainda recebe linhas, e quais chaves são pedidas.`,
+  look_at_online: ({ name }) =>
+    `Veja o que gravou os valores online da feature ${name}: a fonte dela tem outros para as mesmas chaves e momentos.`,
   look_at_requests: () => "Veja o que o endpoint responde e quanto demora, e o log do servidor.",
   approve: ({ name }) => `Faça aprovar ${name ?? "isto"} de novo, ou traga de volta o que está aprovado.`,
   verify_store: () => "Veja o que mais está danificado: esteira verify.",

@@ -41,6 +41,13 @@ export interface FeaturesRule {
   readonly stale_share?: number | undefined;
 }
 
+/** Online values against the offline join. */
+export interface SkewRule {
+  readonly share: number;
+  readonly columns?: readonly string[] | undefined;
+  readonly sample: number;
+}
+
 /** What answers are worth. */
 export interface ValueRule {
   readonly expression: string;
@@ -66,6 +73,25 @@ export const featuresRule: z.ZodType<FeaturesRule> = z
     "give missing_share or stale_share",
   )
   .describe("Features that the endpoint reads online; what callers send themselves does not count.");
+
+export const skewRule: z.ZodType<SkewRule> = z
+  .strictObject({
+    share: share
+      .default(0)
+      .describe(
+        "Largest share of the compared rows whose online value of a feature is not what the offline join gives.",
+      ),
+    columns: z.array(z.string()).min(1).optional().describe("Features to watch; default: all."),
+    sample: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(10_000)
+      .describe("Rows of a window that are compared at most: a uniform sample of those that read features online."),
+  })
+  .describe(
+    "Features that the endpoint read online, computed again by the offline join; what callers send themselves does not count.",
+  );
 
 export const fairnessRule: z.ZodType<FairnessRule> = z
   .strictObject({

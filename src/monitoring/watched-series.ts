@@ -5,6 +5,7 @@ import { judgeWindow } from "./judge.ts";
 import type { MonitorRule } from "./monitor-file.ts";
 import type { Monitor } from "./monitor-set.ts";
 import { kindOf } from "./objective-rule.ts";
+import { SKEW } from "./skew-example.ts";
 
 /** One series that a monitor watches, as it stood when it was judged last. */
 export interface WatchedSeries {
@@ -79,6 +80,7 @@ function declaredSeries(rule: MonitorRule): readonly WatchedSeries[] {
     ];
   }
   if ("features" in rule) return declaredFeatures(rule.features);
+  if ("skew" in rule) return declaredSkew(rule.skew);
   return "quality" in rule ? declaredQuality(rule.quality) : [{ ...overall, ...declaredAsked(rule) }];
 }
 
@@ -114,6 +116,10 @@ function declaredFeatures({ columns = [""], ...limits }: RuleOf<"features">["fea
       threshold === undefined ? [] : [{ metric, subject, segment: "", threshold, side: "above" }],
     ),
   );
+}
+
+function declaredSkew({ columns = [""], share }: RuleOf<"skew">["skew"]): readonly WatchedSeries[] {
+  return columns.map((subject) => ({ metric: SKEW, subject, segment: "", threshold: share, side: "above" }));
 }
 
 function declaredAsked(

@@ -85,6 +85,8 @@ export interface WindowRange {
   readonly modelVersionId?: string | undefined;
   /** Only the rows that this version answered as a candidate. */
   readonly ofCandidate?: boolean;
+  /** Told of every row. */
+  readonly see?: (row: ScannedPrediction) => void;
   /** Rows that are kept; default 100,000, fewer of a wide model. */
   readonly atMost?: number;
 }
@@ -115,6 +117,7 @@ export async function readWindow(
   await scanWindow(predictions, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
     for (const row of page) {
       if (isOnTrial(row, range)) continue;
+      range.see?.(row);
       versions.set(row.model_version_id, (versions.get(row.model_version_id) ?? 0) + 1);
       const prediction = row.prediction ?? (row.prediction_text === null ? NaN : classes(row.prediction_text));
       const label = row.label ?? (row.label_text === null ? NaN : classes(row.label_text));

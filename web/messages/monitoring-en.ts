@@ -71,6 +71,8 @@ export const monitoringEn = {
   "advice.restore_backup": "Bring the damaged files back from a backup, or make the version again.",
   "advice.look_at_features":
     "See whether the source of the feature {name} still gets rows, and which keys are asked for.",
+  "advice.look_at_online":
+    "See what wrote the online values of the feature {name}: its source has other ones for the same keys and moments.",
   "advice.check_traffic": "See whether the callers reach the endpoint, and what they send twice.",
   "objective.title": "Objectives",
   "objective.latency": "answers within {limit} ms",

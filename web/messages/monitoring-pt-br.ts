@@ -72,6 +72,8 @@ export const monitoringPtBr: Readonly<Record<keyof typeof monitoringEn, string>>
   "advice.verify_store": "Veja o que mais está danificado: esteira verify.",
   "advice.restore_backup": "Traga os arquivos danificados de uma cópia de segurança, ou faça a versão de novo.",
   "advice.look_at_features": "Veja se a fonte da feature {name} ainda recebe linhas, e quais chaves são pedidas.",
+  "advice.look_at_online":
+    "Veja o que gravou os valores online da feature {name}: a fonte dela tem outros para as mesmas chaves e momentos.",
   "advice.check_traffic": "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
   "objective.title": "Objetivos",
   "objective.latency": "respostas em até {limit} ms",

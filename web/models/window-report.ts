@@ -21,7 +21,7 @@ const PREFIXES: readonly (readonly [RegExp, ScoreGroup])[] = [
   [/^(fairness|group)\./, "fairness"],
   [/^multivariate_drift\./, "multivariate"],
   [
-    /^(feature_missing|feature_stale|null_share|out_of_range|unseen|type_mismatch|constant|row_count|duplicates|freshness)/,
+    /^(feature_missing|feature_stale|feature_skew|null_share|out_of_range|unseen|type_mismatch|constant|row_count|duplicates|freshness)/,
     "quality",
   ],
   [/^value\./, "value"],

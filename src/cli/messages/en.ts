@@ -85,6 +85,8 @@ export const en = {
   adviceVerify: "See what else is damaged: esteira verify",
   adviceBackup: "Bring the damaged files back from a backup, or make the version again.",
   adviceFeatures: "See whether the source of the feature {name} still gets rows, and which keys are asked for.",
+  adviceOnline:
+    "See what wrote the online values of the feature {name}: its source has other ones for the same keys and moments.",
   adviceTraffic: "See whether the callers reach the endpoint, and what they send twice.",
   nothingBreached: "Nothing is out of bounds.",
   noFigures:

@@ -83,6 +83,8 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   adviceVerify: "Veja o que mais está danificado: esteira verify",
   adviceBackup: "Traga os arquivos danificados de uma cópia de segurança, ou faça a versão de novo.",
   adviceFeatures: "Veja se a fonte da feature {name} ainda recebe linhas, e quais chaves são pedidas.",
+  adviceOnline:
+    "Veja o que gravou os valores online da feature {name}: a fonte dela tem outros para as mesmas chaves e momentos.",
   adviceTraffic: "Veja se quem chama alcança o endpoint, e o que é enviado duas vezes.",
   nothingBreached: "Nada está fora dos limites.",
   noFigures:

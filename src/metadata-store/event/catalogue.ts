@@ -166,6 +166,8 @@ export interface EventCatalogue {
     readonly sourceVersionId: string;
     readonly sourceVersion: number;
     readonly rows: number;
+    /** Of the view; events of earlier releases have none. */
+    readonly definitionDigest?: string;
   };
   readonly "grant.removed": { readonly project: string; readonly role?: undefined };
   readonly "grant.set": { readonly project: string; readonly role: string };

@@ -88,7 +88,12 @@ export async function setFeatureViewState(
     subjectKind: "feature_view",
     subject: state.view,
     actor: "engine",
-    data: { sourceVersionId: state.sourceVersionId, sourceVersion: state.sourceVersion, rows: state.rowCount },
+    data: {
+      sourceVersionId: state.sourceVersionId,
+      sourceVersion: state.sourceVersion,
+      rows: state.rowCount,
+      definitionDigest: state.definitionDigest,
+    },
   });
   return true;
 }

@@ -117,6 +117,7 @@ const ADVICE = {
   retrain: "adviceRetrain",
   check_traffic: "adviceTraffic",
   look_at_features: "adviceFeatures",
+  look_at_online: "adviceOnline",
   look_at_requests: "adviceRequests",
   approve: "adviceApprove",
   verify_store: "adviceVerify",
