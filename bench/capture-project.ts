@@ -36,7 +36,12 @@ export async function openCaptureProject(
   const analytics = createAnalytics({ folder: join(folder, "spill") });
   const parts = { store, objects, analytics, files: createFileSystemFiles({ root: join(folder, "datasets") }) };
   const datasets = createDatasets({ ...parts, clock: systemClock, log: silentLog });
-  const kind = createCaptureKind({ ...parts, datasets, ...outside });
+  const kind = createCaptureKind({
+    ...parts,
+    datasets,
+    taps: { run: () => Promise.reject(new Error("no tap is captured here")) },
+    ...outside,
+  });
   const [sources, work] = [join(folder, "project"), join(folder, "work")];
   await mkdir(sources);
   await mkdir(work);

@@ -11,7 +11,7 @@ import {
 import type { Settings } from "#config";
 import { createDeployKind } from "#delivery";
 import { readRunNumber, readStepResults } from "#engine";
-import { createDbtKind, createNodeKind, createPythonKind, createRunKind } from "#executors";
+import { createDbtKind, createNodeKind, createPythonKind, createRunKind, createTapRunner } from "#executors";
 import { createJoinKind } from "#features";
 import { createAdoptKind, createTestKind } from "#models";
 import { createNotebookKind } from "#notebooks";
@@ -36,6 +36,7 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
       ...parts,
       captureFolders: parts.config.capture.folders,
       captureHosts: parts.config.capture.hosts,
+      taps: createTapRunner(parts),
       secret: (name) => settings.secret(name),
     }),
     createSqlKind(parts),

@@ -114,6 +114,14 @@ export const sourceEmpty: ErrorFactory<{ source: string }> = defineError("DATA_S
     "Check the address, its parameters and `records`; or run the step again when there are records. A dataset that has a version stays as it is.",
 });
 
+export const tapFailed: ErrorFactory<{ source: string; problem: string }> = defineError("DATA_TAP_FAILED", {
+  status: 422,
+  message: ({ source, problem }) => `Reading ${source} failed: ${problem}; nothing was published`,
+  hint: () => "See the step's log, where the tap says more, and the documentation of the tap for its config.",
+  solve:
+    "Read what the tap wrote into the step's log; correct `config`, `secrets`, `stream` or `executable` of the step, or take another version of the tap. The next run goes on from the state of the last version.",
+});
+
 export const sensorTooMany: ErrorFactory<{ what: string; count: number; most: number; at: string }> = defineError(
   "DATA_SENSOR_TOO_MANY",
   {

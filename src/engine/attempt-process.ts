@@ -83,7 +83,7 @@ export function createProcessRunner(
         ...(isOutside ? {} : await platformOf(own, executor)),
         ...spec.environment,
       },
-      ...(files === undefined ? {} : { secretFiles: files }),
+      ...(files === undefined ? {} : { secretFiles: { ...spec.secretFiles, ...files } }),
       secrets: [...Object.values(secrets), ...(own === "" ? [] : [own]), ...(spec.secrets ?? [])],
     });
     of.levels.push(result.isolation);

@@ -8,6 +8,7 @@ export {
   type StepContracts,
   type StepTests,
 } from "./kinds/python.ts";
+export { createTapRunner } from "./tap-runner.ts";
 export { runScriptOnce, type ScriptOnce } from "./kinds/python-once.ts";
 export { quoteWord } from "./shell-word.ts";
 export { createPythonEnvironments, type PythonEnvironments, type PythonRequest } from "./python-environment.ts";

@@ -31,6 +31,7 @@ const capture = createCaptureKind({
   files: createFileSystemFiles({ root: join(folder, "datasets") }),
   captureHosts: ["127.0.0.1", "localhost"],
   secret: () => TEST_POSTGRES,
+  taps: { run: () => Promise.reject(new Error("no tap is captured here")) },
 });
 const workFolder = join(folder, "work", newId());
 await mkdir(workFolder, { recursive: true });

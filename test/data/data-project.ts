@@ -6,6 +6,7 @@ import { type Clock, type Digest, newId, silentLog, systemClock } from "#base";
 import {
   type Analytics,
   type CaptureDeclaration,
+  type CaptureKindDependencies,
   createAnalytics,
   createCaptureKind,
   createDatasets,
@@ -26,6 +27,7 @@ import {
 import { listQuarantineBatches, type QuarantineBatch } from "#metadata-store/data";
 import { type Blobs, createFileSystemFiles } from "#storage";
 import type { AnalysisContext, AttemptContext, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
+import { runProcess } from "../setup/attempt.ts";
 import { openTestStore } from "../setup/stores.ts";
 
 export type Succeeded = Extract<StepOutcome, { status: "succeeded" }>;
@@ -81,6 +83,7 @@ export async function openDataProject(
     readonly captureFolders?: (storeFolder: string) => readonly string[];
     readonly captureHosts?: readonly string[];
     readonly secret?: (name: string) => string | undefined;
+    readonly taps?: CaptureKindDependencies["taps"];
     /** Of the steps; what is written has the time of the machine. */
     readonly clock?: Clock;
   } = {},
@@ -104,6 +107,7 @@ export async function openDataProject(
     files,
     captureFolders: options.captureFolders?.(storeFolder) ?? [],
     captureHosts: options.captureHosts ?? [],
+    taps: options.taps ?? { run: () => Promise.reject(new Error("no tap is captured here")) },
     ...(options.secret === undefined ? {} : { secret: options.secret }),
   });
   const logged: string[] = [];
@@ -117,6 +121,10 @@ export async function openDataProject(
       assert.ok(version);
       versions.set(asset, version);
     }
+    const workFolder = join(storeFolder, "work", newId());
+    await mkdir(workFolder);
+    const { signal } = new AbortController();
+    const log = (text: string): void => void logged.push(text);
     const context = {
       declaration: kind.schema.parse(declaration),
       project: "p",
@@ -131,12 +139,13 @@ export async function openDataProject(
       commit: undefined,
       params: {},
       inputs: versions,
-      workFolder: join(storeFolder, "work"),
-      signal: new AbortController().signal,
-      log: (text: string) => void logged.push(text),
+      workFolder,
+      signal,
+      log,
+      runProcess: (spec) => runProcess(spec, { signal, running: new Set(), log: (_, text) => log(text) }),
       progress: () => {},
       operatorLog: silentLog,
-    } as unknown as AttemptContext<typeof declaration>;
+    } as Partial<AttemptContext<unknown>> as unknown as AttemptContext<typeof declaration>;
     const outcome = await kind.execute(context);
     assert.equal(outcome.status, "succeeded");
     return outcome as Succeeded;

@@ -1,7 +1,7 @@
 import type { StepContracts, StepTests } from "#executors";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, mkdir } from "node:fs/promises";
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -46,7 +46,6 @@ export async function testAttempt<Declaration>(
   const running = new Set<number>();
   const signal = options.signal ?? new AbortController().signal;
   after(async () => {
-    const { rm } = await import("node:fs/promises");
     await rm(workFolder, { recursive: true, force: true });
   });
   return {
@@ -94,7 +93,8 @@ export async function testAttempt<Declaration>(
   };
 }
 
-async function runProcess(
+/** A real process; its secrets are in files of a temporary folder. */
+export async function runProcess(
   spec: Parameters<AttemptContext<unknown>["runProcess"]>[0],
   host: {
     readonly signal: AbortSignal;
@@ -107,10 +107,19 @@ async function runProcess(
     ? spec.command
     : ["/bin/sh", "-c", (spec.command as { shell: string }).shell];
   const startedMs = performance.now();
+  const secretFolder = await mkdtemp(join(tmpdir(), "esteira-secrets-"));
+  const secretFiles = Object.entries(spec.secretFiles ?? {});
+  for (const [name, value] of secretFiles) await writeFile(join(secretFolder, name), value);
   const child = spawn(program as string, parameters as string[], {
     cwd: spec.workingFolder,
     detached: true,
-    env: { PATH: process.env["PATH"] ?? "", HOME: tmpdir(), ...host.environment, ...spec.environment },
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      HOME: tmpdir(),
+      ...host.environment,
+      ...spec.environment,
+      ...Object.fromEntries(secretFiles.map(([name]) => [`${name}_FILE`, join(secretFolder, name)])),
+    },
   });
   const pid = child.pid ?? 0;
   host.running.add(pid);
@@ -124,6 +133,7 @@ async function runProcess(
   child.stderr.on("data", (chunk: Buffer) => (spec.onOutput ?? host.log)("stderr", chunk.toString()));
   const [code, signal] = (await once(child, "close")) as [number | null, string | null];
   host.running.delete(pid);
+  await rm(secretFolder, { recursive: true });
   return {
     exitCode: code ?? undefined,
     signal: signal ?? undefined,

@@ -5,6 +5,7 @@ import { CHANGED_FILES } from "./ledger.ts";
 import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
 import { pushSchema } from "../push/push-declaration.ts";
 import { httpSchema } from "./sources/http-declaration.ts";
+import { singerSchema } from "./sources/singer-declaration.ts";
 import { SOURCE_FORMATS } from "./source-file.ts";
 import { writeSchema } from "../write-declaration.ts";
 import { contractSchema, limitsSchema } from "../contract/step-contract.ts";
@@ -23,6 +24,7 @@ export const captureSchema = z.strictObject({
     mysql: mysqlSchema.optional(),
     sqlite: sqliteSchema.optional(),
     http: httpSchema.optional(),
+    singer: singerSchema.optional(),
     push: pushSchema.optional().describe("Events that are sent to `POST /api/v1/datasets/NAME/events`."),
     folder: z
       .string()

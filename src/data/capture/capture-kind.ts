@@ -2,7 +2,7 @@ import type { AssetVersion } from "#metadata-store";
 import type { CapturedFile } from "#metadata-store/data";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { madeAgain, type WriteDisposition } from "../dataset.ts";
-import { deletesMissing, madeAnew } from "../write-disposition.ts";
+import { deletesMissing, isKeyed, madeAnew } from "../write-disposition.ts";
 import { writeProblems } from "../write-declaration.ts";
 import { contractInputs, contractProblems, referredProblems } from "../contract/step-contract.ts";
 import { type CaptureDeclaration, captureSchema } from "./capture-declaration.ts";
@@ -13,12 +13,14 @@ import { findPosition } from "./source-position.ts";
 import { choiceProblems, createSource, type SourceDependencies } from "./sources/create-source.ts";
 import { createFindHost } from "./sources/reachable-host.ts";
 import type { Source, SourceContext, SourcePosition, SourceReading } from "./sources/source.ts";
+import type { TapRunner } from "./sources/tap-runner.ts";
 
 export interface CaptureKindDependencies extends CaptureRunDependencies {
   /** Absolute folders outside the project that captures may read. Default none. */
   readonly captureFolders?: readonly string[];
   /** Hosts, addresses and networks beside the public internet that captures may read. Default none. */
   readonly captureHosts?: readonly string[];
+  readonly taps: TapRunner;
 }
 
 /** `capture`: what a source has becomes rows of a dataset, each row exactly once. */
@@ -74,22 +76,23 @@ async function analyseCapture(
 /** What is read must be all that there is, where the rest is deleted. */
 function wholeProblems({ capture, write }: CaptureDeclaration): Problem[] {
   if (!deletesMissing(write)) return [];
-  const { postgres, mysql, sqlite, http, push } = capture;
+  const { postgres, mysql, sqlite, http, singer, push } = capture;
+  if (singer?.replication === "incremental") return [wholeProblem("only the records that are new by the tap's state")];
   const part =
     push === undefined
       ? (postgres ?? mysql ?? sqlite ?? http)?.cursor === undefined
         ? undefined
         : "only the rows that are new by the cursor"
       : "only the events that it takes";
-  return part === undefined
-    ? []
-    : [
-        {
-          path: ["write", "delete"],
-          message: `a run reads ${part}, and would delete all others as missing`,
-          hint: "Use delete_when with a column that marks deleted rows, or read the whole source.",
-        },
-      ];
+  return part === undefined ? [] : [wholeProblem(part)];
+}
+
+function wholeProblem(part: string): Problem {
+  return {
+    path: ["write", "delete"],
+    message: `a run reads ${part}, and would delete all others as missing`,
+    hint: "Use delete_when with a column that marks deleted rows, or read the whole source.",
+  };
 }
 
 async function executeCapture(
@@ -144,11 +147,16 @@ function datasetOf({ project, step }: { readonly project: string; readonly step:
 function contextOf(
   of: Pick<AttemptContext<CaptureDeclaration>, "project" | "step" | "projectFolder" | "declaration">,
   position: SourcePosition,
-  { write }: Source,
+  source: Source,
 ): SourceContext {
   const { project, step, projectFolder } = of;
-  const disposition = dispositionOf(of.declaration.write ?? write, position.ledger);
+  const disposition = dispositionOf(declaredWrite(of.declaration, source), position.ledger);
   return { project, step, projectFolder, position, disposition };
+}
+
+function declaredWrite({ write }: CaptureDeclaration, source: Source): WriteDisposition {
+  if (write === undefined) return source.write;
+  return isKeyed(write) && source.duplicates !== undefined ? { duplicates: source.duplicates, ...write } : write;
 }
 
 function dispositionOf(write: WriteDisposition, ledger: readonly CapturedFile[]): WriteDisposition {

@@ -95,6 +95,7 @@ export function toOutcome(
   return {
     status: "succeeded",
     made,
+    ...(plan.reading.environmentLock === undefined ? {} : { environmentLock: plan.reading.environmentLock }),
     facts: {
       files: files.length,
       filesHeldBack: batches.filter(({ fileProblem }) => fileProblem !== undefined).length,

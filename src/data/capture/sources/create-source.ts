@@ -9,12 +9,13 @@ import {
 import { createFilesSource, type FilesDependencies } from "./files.ts";
 import { createHttpSource } from "./http.ts";
 import { createPushSource } from "./push.ts";
+import { createSingerSource, type SingerDependencies } from "./singer.ts";
 import type { Source } from "./source.ts";
 
-export interface SourceDependencies extends FilesDependencies, DatabaseDependencies {}
+export interface SourceDependencies extends FilesDependencies, DatabaseDependencies, SingerDependencies {}
 
 /** Keys below `capture` that say what is read. */
-export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http", "push"] as const;
+export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http", "singer", "push"] as const;
 
 /** Of `capture`, what is about files alone. */
 const OF_FILES = ["folder", "format", "changed", "version_per", "csv"] as const;
@@ -44,11 +45,12 @@ export function choiceProblems({ capture }: CaptureDeclaration): Problem[] {
 /** The source that a step declares; one without problems of choice. */
 export function createSource(declaration: CaptureDeclaration, dependencies: SourceDependencies): Source {
   const { capture, write } = declaration;
-  const { files, postgres, mysql, sqlite, http, push } = capture;
+  const { files, postgres, mysql, sqlite, http, singer, push } = capture;
   if (postgres !== undefined) return createPostgresSource(postgres, write, dependencies);
   if (mysql !== undefined) return createMysqlSource(mysql, write, dependencies);
   if (sqlite !== undefined) return createSqliteSource(sqlite, write, dependencies);
   if (http !== undefined) return createHttpSource(http, write, dependencies);
+  if (singer !== undefined) return createSingerSource(singer, write, dependencies);
   if (push !== undefined) return createPushSource(push, declaration, dependencies);
   return createFilesSource({ ...capture, files: files ?? [] }, dependencies);
 }

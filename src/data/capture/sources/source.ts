@@ -1,4 +1,4 @@
-import type { Json } from "#base";
+import type { Digest, Json } from "#base";
 import type { AssetVersion, WriteTransaction } from "#metadata-store";
 import type { CapturedFile } from "#metadata-store/data";
 import type { AnalysisContext, AttemptContext, Problem } from "#pipeline";
@@ -16,6 +16,8 @@ export interface Source {
   readonly description: string;
   /** How its rows meet those that are there, where the step does not say. */
   readonly write: WriteDisposition;
+  /** Of rows with an equal key the last one stays, where the step does not say. Default: they are an error. */
+  readonly duplicates?: "last";
   /**
    * What is held back where something breaks what was declared. `files` (default): also a whole file, which is there to
    * be read again. `rows`: only rows, for nothing is there to be read again; beyond a limit the run fails.
@@ -64,7 +66,10 @@ export interface OpenSource {
 }
 
 /** What reads a source. */
-export interface SourceReader extends Pick<AttemptContext<unknown>, "workFolder" | "signal" | "log" | "progress"> {}
+export interface SourceReader extends Pick<
+  AttemptContext<unknown>,
+  "workFolder" | "signal" | "log" | "progress" | "runProcess"
+> {}
 
 /** What is new, as files to capture. */
 export interface SourceReading {
@@ -78,6 +83,8 @@ export interface SourceReading {
   readonly notes: readonly string[];
   /** For people, when there is nothing to capture. */
   readonly nothingNew: string;
+  /** Digest of what was installed for reading it. */
+  readonly environmentLock?: Digest;
   /**
    * What the source lets go of, in the transaction that records what its files became; such files are in no ledger,
    * since nobody can read them again. Throws when another run has taken them.
