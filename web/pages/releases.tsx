@@ -11,6 +11,7 @@ import { CommandButton } from "../ui/command-button.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { useList } from "../ui/list-page.ts";
 import { Empty, Page, Panel, Read } from "../ui/page.tsx";
+import { DifferenceButton } from "../ui/release-difference.tsx";
 import { ReleaseChanges } from "../ui/release-changes.tsx";
 import { StateBadge } from "../ui/state.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
@@ -233,9 +234,12 @@ function ChangedCell({ release }: { readonly release: Release }) {
   return (
     <span className="release-changed">
       {changes.length === 0 ? <span className="muted">–</span> : <ReleaseChanges changes={changes} />}
-      <Amount name="release.items" value={release.items.length} className="muted">
-        {t("release.itemCount", { count: release.items.length })}
-      </Amount>
+      <span className="chips">
+        <Amount name="release.items" value={release.items.length} className="muted">
+          {t("release.itemCount", { count: release.items.length })}
+        </Amount>
+        <DifferenceButton release={release} />
+      </span>
     </span>
   );
 }

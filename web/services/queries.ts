@@ -77,6 +77,8 @@ export const queries = {
   alert: (id: string) => one(["alerts", id], "getAlert", { params: { id } }),
   environments: () => one(["environments"], "listEnvironments", {}),
   releases: (query: QueryOf<"listReleases"> = {}) => pages(["releases"], "listReleases", { query }),
+  releaseComparison: (from: string, to: string) =>
+    one(["releases", "comparison"], "compareReleases", { query: { from, to } }),
   approvals: () => one(["approvals"], "listApprovals", {}),
   dashboards: () => pages(["dashboards"], "listDashboards", {}),
   dashboard: (name: string) => one(["dashboards", name], "getDashboard", { params: { name } }),
