@@ -36,7 +36,7 @@ describe("a project that is edited while it is up", () => {
         }
       };
       const names = ({ items }: Pipelines): string[] => items.map(({ name }) => name);
-      assert.deepEqual(names(await read<Pipelines>("/pipelines")), ["first"]);
+      await until<Pipelines>("/pipelines", (answer) => names(answer).join() === "first");
 
       // As editors do it: written beside, then moved into place.
       await writeFile(`${pipeline("second")}~`, "steps:\n  bye: { run: echo bye }\n");

@@ -14,19 +14,20 @@ export interface RemoteAside extends Pick<Blobs, "setAside" | "settleAside"> {
 /** @param cache what is before the storage */
 export function createRemoteAside({ files, cache }: { readonly files: Files; readonly cache: Blobs }): RemoteAside {
   async function move(from: string, to: string): Promise<number | undefined> {
-    const opened = await files.open(from).catch((error: unknown) => {
-      // Nothing is there, or somebody else moved it first.
+    try {
+      const opened = await files.open(from);
+      try {
+        await files.put(to, opened.read());
+      } finally {
+        await opened.close();
+      }
+      await files.remove(from);
+      return opened.sizeBytes;
+    } catch (error) {
+      // Nothing is there, or somebody else moved it first: perhaps while it was read.
       if (isEsteiraError(error, "STORAGE_FILE_MISSING")) return undefined;
       throw error;
-    });
-    if (opened === undefined) return undefined;
-    try {
-      await files.put(to, opened.read());
-    } finally {
-      await opened.close();
     }
-    await files.remove(from);
-    return opened.sizeBytes;
   }
 
   const bringBack = async (digest: Digest): Promise<boolean> =>

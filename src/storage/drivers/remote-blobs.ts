@@ -82,7 +82,7 @@ export function createRemoteBlobs({
       const isOurs = ["STORAGE_OBJECT_MISSING", "STORAGE_OBJECT_DAMAGED"].some((code) => isEsteiraError(error, code));
       if (!isOurs) throw error;
     }
-    const running = fetching.get(digest) ?? download(digest).finally(() => fetching.delete(digest));
+    const running = fetching.get(digest) ?? again(() => download(digest)).finally(() => fetching.delete(digest));
     fetching.set(digest, running);
     await running;
   }
@@ -134,4 +134,12 @@ export function createRemoteBlobs({
     settleAside: aside.settleAside,
     removeUnfinished: (beforeMs, options) => files.removeUnfinished(beforeMs, options),
   };
+}
+
+/** What is set aside while it is read is brought back, and read once more. */
+function again(read: () => Promise<void>): Promise<void> {
+  return read().catch((error: unknown) => {
+    if (!isEsteiraError(error, "STORAGE_FILE_MISSING")) throw error;
+    return read();
+  });
 }
