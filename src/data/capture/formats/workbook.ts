@@ -29,7 +29,7 @@ export interface Workbook {
 }
 
 /** What all of a workbook but its cells may unpack to: a packed file of a few kilobytes must not fill the memory. */
-const LARGEST_PARTS_BYTES = 1 << 30;
+const LARGEST_PARTS_BYTES = 1 << 29;
 const OLE = Buffer.from([0xd0, 0xcf, 0x11, 0xe0]);
 
 /** @throws UnreadableFile */

@@ -33,6 +33,12 @@ interface Area {
 /** A header is looked for so far down. */
 const ROWS_LOOKED_AT = 20;
 const MOST_MERGED = 200_000;
+/** What a sheet has at most (Excel's limits): a file of a few bytes may name any cell. */
+const MOST_ROWS = 1_048_576;
+const MOST_COLUMNS = 16_384;
+/** Steps that are spent on merged cells; each is one cell in one row. */
+const MOST_FILLED = 20_000_000;
+const LONGEST_CELL = 4 << 20;
 const FLUSHED_AT = 1 << 20;
 
 /**
@@ -151,6 +157,7 @@ class SheetRows {
   /** Column → what a merged cell above holds, and until which row. */
   readonly #held = new Map<number, { readonly value: Value; readonly until: number }>();
   #mergedCount = 0;
+  #filling = 0;
   #formulasWithoutValue = 0;
   #hiddenTimes = 0;
   count = 0;
@@ -178,12 +185,12 @@ class SheetRows {
       open: (name, tag) => {
         element = name;
         if (name === "row") {
-          row = Number(attributeOf(tag, "r") ?? row + 1);
+          row = rowNumber(attributeOf(tag, "r") ?? String(row + 1));
           column = 0;
           cells = new Map();
         } else if (name === "c") {
           const place = /^[A-Z]+/i.exec(attributeOf(tag, "r") ?? "")?.[0];
-          column = place === undefined ? column + 1 : columnOf(place);
+          column = columnNumber(place === undefined ? column + 1 : columnOf(place));
           type = attributeOf(tag, "t") ?? "n";
           style = Number(attributeOf(tag, "s") ?? 0);
           [text, isFormula, hasValue] = ["", false, false];
@@ -192,7 +199,9 @@ class SheetRows {
         else if (name === "v" || name === "t") hasValue = true;
       },
       text: (piece) => {
-        if ((element === "v" || element === "t") && phonetic === 0) text += piece;
+        if ((element !== "v" && element !== "t") || phonetic > 0) return;
+        text += piece;
+        if (text.length > LONGEST_CELL) throw new UnreadableFile(`a cell of row ${row} has a text without an end`);
       },
       close: (name) => {
         element = "";
@@ -261,8 +270,10 @@ class SheetRows {
       this.#line++;
     }
     for (const column of cells.keys()) if (!this.#names.has(column)) this.#names.set(column, this.#nameFor("", column));
-    const members = [...this.#names].map(
-      ([column, name]) => `${JSON.stringify(name)}:${JSON.stringify(cells.get(column) ?? null)}`,
+    // The first line says which columns there are, in their order; what is not in the others is empty.
+    const named = this.count === 0 ? [...this.#names.keys()] : [...cells.keys()];
+    const members = named.map(
+      (column) => `${JSON.stringify(this.#names.get(column))}:${JSON.stringify(cells.get(column) ?? null)}`,
     );
     this.onLine(`{${members.join(",")}}`);
     this.#line = number;
@@ -273,9 +284,11 @@ class SheetRows {
     for (const { left, right, bottom } of this.#merged.get(number) ?? []) {
       const value = cells.get(left);
       if (value === undefined) continue;
-      for (let column = left; column <= Math.min(right, left + 16_384); column++)
+      this.#spend(Math.min(right, MOST_COLUMNS) - left + 1);
+      for (let column = left; column <= Math.min(right, MOST_COLUMNS); column++)
         this.#held.set(column, { value, until: bottom });
     }
+    this.#spend(this.#held.size);
     for (const [column, { value, until }] of this.#held) {
       if (until < number) this.#held.delete(column);
       else if (!cells.has(column) && column >= this.#area.left && column <= this.#area.right) {
@@ -283,6 +296,15 @@ class SheetRows {
         this.#mergedCount++;
       }
     }
+  }
+
+  /** @throws UnreadableFile */
+  #spend(cells: number): void {
+    this.#filling += Math.max(0, cells);
+    if (this.#filling > MOST_FILLED)
+      throw new UnreadableFile(
+        "its merged cells are more than can be filled; take them apart, or leave them out by range",
+      );
   }
 
   #valueOf(type: string, style: number, text: string): Value {
@@ -322,6 +344,21 @@ class SheetRows {
     if (number % 1 !== 0) this.#hiddenTimes++;
     return written.slice(0, 10);
   }
+}
+
+/** @throws UnreadableFile */
+function rowNumber(text: string): number {
+  const number = Number(text);
+  if (!(/^\d+$/.test(text) && number >= 1 && number <= MOST_ROWS))
+    throw new UnreadableFile(`${JSON.stringify(text.slice(0, 40))} is no row of a sheet: those are 1 to ${MOST_ROWS}`);
+  return number;
+}
+
+/** @throws UnreadableFile */
+function columnNumber(number: number): number {
+  if (number > MOST_COLUMNS)
+    throw new UnreadableFile(`a cell is in column ${number}, which is no column of a sheet: it has ${MOST_COLUMNS}`);
+  return number;
 }
 
 function clock(seconds: number): string {
