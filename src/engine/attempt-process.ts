@@ -8,6 +8,7 @@ import {
   type ProcessSpec,
   previewOf,
   type StepDefinition,
+  SHORTEST_SECRET,
 } from "#pipeline";
 import type { RunningAttempt } from "./attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -174,9 +175,6 @@ function strictest(one: IsolationDemand, other: IsolationDemand): IsolationDeman
 
 /** Code of strangers: it reaches neither the platform nor the network, whatever the project says of its steps. */
 const OUTSIDE: IsolationDemand = { atLeast: "sandbox", requiredBy: "a pull request from another repository" };
-
-/** A shorter one would be found all over a log, or is not masked. */
-const SHORTEST_SECRET = 8;
 
 /** None for code of strangers. @throws PIPELINE_SECRET_MISSING, PIPELINE_SECRET_TOO_SHORT */
 export async function resolveSecrets(

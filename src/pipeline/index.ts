@@ -104,6 +104,7 @@ export {
   type ProcessResult,
   type ProcessSpec,
   type PythonEnvironment,
+  SHORTEST_SECRET,
   type WheelDigests,
 } from "./process.ts";
 export type {

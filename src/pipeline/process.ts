@@ -14,6 +14,9 @@ export function isAtLeast(level: IsolationLevel, floor: IsolationLevel): boolean
   return ISOLATION_LEVELS.indexOf(level) >= ISOLATION_LEVELS.indexOf(floor);
 }
 
+/** Characters that a secret has at least: a shorter one would be found all over a log, or is not masked. */
+export const SHORTEST_SECRET = 8;
+
 /** What is asked of one process. */
 export interface IsolationDemand {
   /** Refused where less can be done. */

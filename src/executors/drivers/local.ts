@@ -15,6 +15,7 @@ import { type ProcessExit, type StartedProcess, startHere } from "./started-proc
 import { watchLimits } from "./limits-watch.ts";
 import { readOutput } from "./output-reader.ts";
 import { placeSecretFiles, type SecretFiles, sweepSecretFiles } from "./secret-files.ts";
+import { isExecutable } from "../program-path.ts";
 import { createResourcePool, type ResourcePool } from "../resource-pool.ts";
 import { readStepOutputs } from "../step-outputs.ts";
 import { endGroup, isGroupAlive, killMarkedProcesses, signalGroup, waitForGroupEnd } from "./process-tree.ts";
@@ -393,14 +394,5 @@ function assertInterpreter(command: string, folder: string): void {
       throw startFailed({ command, reason: `ENOENT: its first line names ${interpreter}, which is not there` });
   } finally {
     closeSync(file);
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
   }
 }

@@ -1,15 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { accessSync, constants, openSync } from "node:fs";
+import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants as system } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { messageOf } from "#base";
 import { placeLost } from "#engine";
 import { startFailed } from "../errors.ts";
 import { pythonPackageFolder } from "../step-context.ts";
 import { createSandboxStatus } from "../isolation/sandbox-status.ts";
+import { findProgram } from "../program-path.ts";
 import { signalGroup } from "./process-tree.ts";
 import type { ProcessExit, ProcessStart, StartedProcess } from "./started-process.ts";
 
@@ -37,9 +38,6 @@ interface Asked {
   readonly given: PromiseWithResolvers<StartedProcess>;
   readonly exit: PromiseWithResolvers<ProcessExit>;
   group: number | undefined;
-  outputs: readonly [Socket, Socket] | undefined;
-  isGiven: boolean;
-  isOver: boolean;
 }
 
 /**
@@ -91,19 +89,19 @@ async function openServer(python: string, onEnd: () => void): Promise<RunningSer
     if (asked.size === 0) keepOpen(child.stdout, false);
   };
   let wasReady = false;
-  const open = (of: Asked, id: string, numbers: readonly string[]): void => {
+  const give = (of: Asked, id: string, [group, ...pipes]: readonly string[]): void => {
+    of.group = Number(group);
     try {
-      of.outputs = openPipes(child.pid, numbers);
+      of.given.resolve(startedOf(of, of.group, openPipes(child.pid, pipes)));
     } catch (error) {
-      if (of.group !== undefined) signalGroup(of.group, "SIGKILL");
+      signalGroup(of.group, "SIGKILL");
       of.given.reject(startFailed({ command: of.start.command, reason: messageOf(error) }, error));
-      return forget(id);
+      forget(id);
     } finally {
       child.stdin.write(`${JSON.stringify({ id, taken: true })}\n`);
     }
-    giveWhole(of);
   };
-  const ready = hear(child, (line) => take(line, asked, { forget, open }));
+  const ready = hear(child, (line) => take(line, asked, { forget, give }));
   child.once("close", () => {
     for (const one of asked.values()) lose(one);
     asked.clear();
@@ -137,9 +135,6 @@ function ask(child: ChildProcess, asked: Map<string, Asked>, start: ProcessStart
     given: Promise.withResolvers(),
     exit: Promise.withResolvers(),
     group: undefined,
-    outputs: undefined,
-    isGiven: false,
-    isOver: false,
   };
   // It is looked at by whoever got the process.
   of.exit.promise.catch(() => {});
@@ -175,10 +170,10 @@ function take(
   asked: ReadonlyMap<string, Asked>,
   {
     forget,
-    open,
+    give,
   }: {
     readonly forget: (id: string) => void;
-    readonly open: (of: Asked, id: string, numbers: readonly string[]) => void;
+    readonly give: (of: Asked, id: string, numbers: readonly string[]) => void;
   },
 ): void {
   const id = line.slice(0, 2 * ID_BYTES);
@@ -187,29 +182,19 @@ function take(
   const of = asked.get(id);
   if (of === undefined) return;
   if (what === "s") return of.status?.take(`${said}\n`);
-  if (what === "p") {
-    const [group, ...pipes] = said.split(" ");
-    of.group = Number(group);
-    return open(of, id, pipes);
-  }
+  if (what === "p") return give(of, id, said.split(" "));
   if (what === "e") {
     forget(id);
     const { command, program } = of.start;
     return of.given.reject(startFailed({ command, reason: `spawn ${program} ${said}` }));
   }
-  of.isOver = true;
+  forget(id);
   of.exit.resolve(what === "x" ? { code: Number(said), signal: null } : { code: null, signal: signalOf(Number(said)) });
-  if (of.isGiven) forget(id);
 }
 
-/** Once it runs and its connections are here. */
-function giveWhole(of: Asked): void {
-  const { outputs } = of;
-  if (of.group === undefined || outputs === undefined) return;
-  const [output, errors] = outputs;
-  of.isGiven = true;
-  of.given.resolve({
-    group: of.group,
+function startedOf(of: Asked, group: number, [output, errors]: readonly [Socket, Socket]): StartedProcess {
+  return {
+    group,
     stdout: output,
     stderr: errors,
     status: of.status,
@@ -219,7 +204,7 @@ function giveWhole(of: Asked): void {
       output.destroy();
       errors.destroy();
     },
-  });
+  };
 }
 
 async function closing(socket: Socket): Promise<void> {
@@ -253,18 +238,4 @@ function openPipes(holder: number | undefined, numbers: readonly string[]): [Soc
 
 function signalOf(number: number): NodeJS.Signals | null {
   return SIGNALS.find((name) => system.signals[name] === number) ?? null;
-}
-
-function findProgram(name: string, path: string): string | undefined {
-  return path
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }

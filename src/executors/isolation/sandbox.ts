@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { Readable } from "node:stream";
 import type { ProcessSpec } from "#pipeline";
 import { sandboxUnavailable } from "../errors.ts";
+import { findProgram } from "../program-path.ts";
 import { readSandboxStatus, type SandboxStatus } from "./sandbox-status.ts";
 import { copyConfiguration, deviceView, isSystem, resolverView, systemView } from "./system-view.ts";
 
@@ -69,10 +70,7 @@ export interface Sandbox {
  * @param cacheFolder absolute; keeps what every sandbox sees of /etc. Default: a temporary folder of this process
  */
 export function createSandbox(searched: string = SEARCHED, cacheFolder?: string): Sandbox {
-  const program = searched
-    .split(delimiter)
-    .map((folder) => join(folder, "bwrap"))
-    .find(isExecutable);
+  const program = findProgram("bwrap", searched);
   let probed: Promise<SandboxProblem | undefined> | undefined;
   let system: readonly string[] | undefined;
   const base = (): readonly string[] => {
@@ -223,13 +221,4 @@ function probe([program, ...args]: readonly [string, ...string[]]): Promise<stri
       resolve(code === 0 ? undefined : said.trim() || `bwrap ended with exit code ${String(code)}`),
     );
   });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EsteiraError, type Log, messageOf, newId } from "#base";
 import type { LentToken } from "../ssh/host-worker.ts";
 import { pythonPackageFolder } from "../step-context.ts";
+import { pause } from "../pause.ts";
 import { quoteWord } from "../shell-word.ts";
 import { rayDriverEnded } from "./ray-errors.ts";
 import type { RayJobs } from "./ray-jobs.ts";
@@ -154,8 +155,4 @@ export class RayDriver {
       }
     }
   }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {});
 }

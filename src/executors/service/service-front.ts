@@ -1,6 +1,7 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { HOP_HEADERS } from "../hop-headers.ts";
 
 /** A process that answers requests behind the front. */
 export interface Backend {
@@ -20,7 +21,6 @@ export interface Front {
 const HOST = "127.0.0.1";
 const WAIT_FOR_BACKEND_MS = 15_000;
 const RETRY_INTERVAL_MS = 50;
-const HOP_HEADERS = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 /**
  * Listens on a stable port.
@@ -228,7 +228,7 @@ function connectTo(port: number): Promise<Socket | undefined> {
 function forwardedHeaders(incoming: IncomingMessage): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
-    if (value !== undefined && !HOP_HEADERS.includes(name)) headers[name] = value;
+    if (value !== undefined && !HOP_HEADERS.has(name)) headers[name] = value;
   }
   // A body of unknown length keeps its chunked form; node sets it again.
   if (incoming.headers["transfer-encoding"] !== undefined) headers["transfer-encoding"] = "chunked";
@@ -243,7 +243,7 @@ function withoutHopHeaders(rawHeaders: readonly string[]): string[] {
   const kept: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
-    if (!HOP_HEADERS.includes(name.toLowerCase())) kept.push(name, rawHeaders[index + 1] ?? "");
+    if (!HOP_HEADERS.has(name.toLowerCase())) kept.push(name, rawHeaders[index + 1] ?? "");
   }
   return kept;
 }

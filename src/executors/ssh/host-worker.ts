@@ -1,5 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { EsteiraError, type Log, messageOf } from "#base";
+import { pause } from "../pause.ts";
 import { nameOfHost, type SshHost, startScript } from "./ssh-hosts.ts";
 import { sshFailed, sshKeyMissing } from "./ssh-errors.ts";
 import { openTokenFront, type TokenFront } from "./token-front.ts";
@@ -178,8 +178,4 @@ export class HostWorker {
 
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1)?.replace(SCRIPT_READY, "") ?? "";
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {});
 }

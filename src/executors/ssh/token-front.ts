@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import { HOP_HEADERS } from "../hop-headers.ts";
 
 /** An address of this machine's loopback that leads to the server, for callers of other machines. */
 export interface TokenFront {
@@ -6,15 +7,6 @@ export interface TokenFront {
   close(): Promise<void>;
 }
 
-const HOP_HEADERS: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-  "te",
-  "trailer",
-]);
 /** Of one that says who calls: a login without a token would count as a caller of this machine. */
 const WITH_TOKEN = /^Bearer \S+$/i;
 

@@ -2,7 +2,7 @@ import { copyFile, mkdir, realpath, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { digestOf, formatQuantity } from "#base";
-import { assertInside, type Problem } from "#pipeline";
+import { assertInside, type Problem, SHORTEST_SECRET } from "#pipeline";
 import type { Analytics } from "../../analytics/analytics.ts";
 import { sourceChanged, sourceColumnUnfit, sourceSecretUnfit, tapFailed } from "../../source-errors.ts";
 import { deletesMissing, isReplacing } from "../../write-disposition.ts";
@@ -36,8 +36,6 @@ const cursorSchema = z.object({
 
 type SingerCursor = z.infer<typeof cursorSchema>;
 
-/** A shorter one would be found all over a log, or is not masked. */
-const SHORTEST_SECRET = 8;
 const MEMORY_BYTES = 512 << 20;
 /** In a state that is kept: the tap's folder, which is another one in each attempt. */
 const TAP_FOLDER = "{esteira.tap.folder}";
