@@ -309,6 +309,9 @@ describeStores("the difference of two releases", (kind) => {
       fileCount: 1,
       metrics: [],
     });
+    const d = await world.release("staging", [await world.code({ a: "3" }, UNKNOWN)]);
+    const sameCommit = (await world.compare(`from=${b}&to=${d}`)).differences[0]?.inside;
+    assert.deepEqual([sameCommit?.fileCount, sameCommit?.commit], [1, undefined]);
     const cut = (await world.compare(`from=${b}&to=${c}`)).differences[0]?.inside;
     assert.deepEqual([cut?.files.length, cut?.fileCount, cut?.commit], [200, 301, { before: UNKNOWN }]);
     for (const [query, status, code] of [

@@ -186,7 +186,7 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
           <Link to={address.run(release.pipelineRunId)}>{release.pipelineRunId.slice(-8)}</Link>
         ),
     },
-    { key: "actor", title: t("model.by"), width: "84px", cell: (release) => release.actor },
+    { key: "actor", title: t("model.by"), width: "104px", cell: (release) => release.actor },
     {
       key: "time",
       title: t("run.time"),
@@ -197,7 +197,7 @@ function ReleaseTable({ releases, more }: ReleaseTableProps) {
     {
       key: "act",
       title: t("alert.action"),
-      width: "132px",
+      width: "148px",
       cell: (release) => <BackTo release={release} live={live.get(`${release.environment}/${release.asset}`)} />,
     },
   ];

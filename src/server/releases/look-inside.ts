@@ -94,10 +94,7 @@ async function compareVersions({ objects, changedSources }: Parts, pair: Pair): 
   const isMoved = before.commit !== undefined && after.commit !== undefined && before.commit !== after.commit;
   const sources = isMoved ? await changedSources({ from: before.commit, to: after.commit }) : undefined;
   return {
-    commit:
-      before.commit === undefined && after.commit === undefined
-        ? undefined
-        : { before: before.commit, after: after.commit },
+    commit: before.commit === after.commit ? undefined : { before: before.commit, after: after.commit },
     sources: sources?.slice(0, MOST_FILES),
     sourceCount: sources?.length,
     files: files.slice(0, MOST_FILES),
