@@ -122,7 +122,7 @@ export interface ReleaseDifference {
 
 /** What differs between two versions of code or of a model. */
 export interface VersionDifference {
-  /** Commits that they were made at, as far as they are known. */
+  /** Commits that they were made at, where these differ, as far as they are known. */
   readonly commit?: { readonly before?: string | undefined; readonly after?: string | undefined } | undefined;
   /** Files of the repository that differ between the commits, the first of them; missing where git does not know. */
   readonly sources?: readonly string[] | undefined;

@@ -1482,7 +1482,7 @@ export const metricDifferenceSchema: z.ZodType<MetricDifference> = z.object({
 });
 
 export const versionDifferenceSchema: z.ZodType<VersionDifference> = z.object({
-  "commit": z.object({ "before": z.string().optional(), "after": z.string().optional() }).optional().describe("Commits that they were made at, as far as they are known."),
+  "commit": z.object({ "before": z.string().optional(), "after": z.string().optional() }).optional().describe("Commits that they were made at, where these differ, as far as they are known."),
   "sources": z.array(z.string()).optional().describe("Files of the repository that differ between the commits, the first of them; missing where git does not know."),
   "sourceCount": z.number().optional(),
   "files": z.array(fileDifferenceSchema).describe("Files of the version itself that differ, the first of them."),
