@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { arch } from "node:os";
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -10,6 +10,7 @@ import { compilePackages } from "./python-bytecode.ts";
 import { environmentFailed } from "./python-errors.ts";
 import { createInstaller, type Installer, readRequirements, withWheels } from "./python-installer.ts";
 import { findPython, type PythonInterpreter } from "./python-interpreter.ts";
+import { bindScripts } from "./python-scripts.ts";
 
 const FORMAT = "esteira.python/1";
 
@@ -51,6 +52,8 @@ interface EnvironmentRecord {
   readonly lockDigest: Digest;
   /** Missing in those of earlier versions. */
   readonly wheels?: Readonly<Record<string, string>>;
+  /** The real path that its programs were installed for, or bound to since; missing in those of earlier versions. */
+  readonly folder?: string;
 }
 
 /**
@@ -64,7 +67,6 @@ export function createPythonEnvironments(options: {
   readonly environment: Readonly<Record<string, string>>;
   readonly interpreter?: string | undefined;
 }): PythonEnvironments {
-  const root = join(options.storeFolder, "python");
   const environment = installerVariables(options.environment);
   let interpreter: Promise<PythonInterpreter> | undefined;
 
@@ -77,32 +79,54 @@ export function createPythonEnvironments(options: {
     });
     const requirements = pinned(named, python, request.wheels);
     const digest = digestOfJson({ format: FORMAT, requirements, python });
+    const root = await makeRoot(options.storeFolder);
     const folder = join(root, digest.slice("sha256:".length, "sha256:".length + 32));
+    const lock = {
+      ...(request.signal === undefined ? {} : { signal: request.signal }),
+      onWait: () => request.report?.("waiting for the Python environment that another step is making"),
+    };
     const ready = await readRecord(folder);
-    if (ready !== undefined) return toEnvironment(folder, ready);
-    await mkdir(root, { recursive: true });
+    if (ready !== undefined) return toEnvironment(folder, await bound(folder, ready, lock));
     const same = await findSame(root, { named, python, wheels: request.wheels });
-    if (same !== undefined) return toEnvironment(same.folder, same.record);
-    return withFolderLock(
-      `${folder}.lock`,
-      {
-        ...(request.signal === undefined ? {} : { signal: request.signal }),
-        onWait: () => request.report?.("waiting for the Python environment that another step is making"),
-      },
-      async () => {
-        const made = await readRecord(folder);
-        if (made !== undefined) return toEnvironment(folder, made);
-        const installer = await createInstaller({
-          environment,
-          requirementsFile: request.requirementsFile,
-          report: request.report ?? (() => {}),
-          signal: request.signal,
-        });
-        return toEnvironment(folder, await make(folder, { python, requirements, installer, request }));
-      },
-    );
+    if (same !== undefined) return toEnvironment(same.folder, await bound(same.folder, same.record, lock));
+    return withFolderLock(`${folder}.lock`, lock, async () => {
+      const made = await readRecord(folder);
+      if (made !== undefined) return toEnvironment(folder, await bind(folder, made));
+      const installer = await createInstaller({
+        environment,
+        requirementsFile: request.requirementsFile,
+        report: request.report ?? (() => {}),
+        signal: request.signal,
+      });
+      return toEnvironment(folder, await make(folder, { python, requirements, installer, request }));
+    });
   }
   return { prepare };
+}
+
+/** The real path: what is written into programs must hold for everybody who gets here through another link. */
+async function makeRoot(storeFolder: string): Promise<string> {
+  const root = join(storeFolder, "python");
+  await mkdir(root, { recursive: true });
+  return realpath(root);
+}
+
+/** A project may have been moved since its environments were made. */
+async function bound(
+  folder: string,
+  record: EnvironmentRecord,
+  lock: Parameters<typeof withFolderLock>[1],
+): Promise<EnvironmentRecord> {
+  if (record.folder === folder) return record;
+  return withFolderLock(`${folder}.lock`, lock, () => bind(folder, record));
+}
+
+async function bind(folder: string, record: EnvironmentRecord): Promise<EnvironmentRecord> {
+  if (record.folder === folder) return record;
+  if (record.lock !== "") await bindScripts(folder);
+  const moved = { ...record, folder };
+  await writeRecord(folder, moved);
+  return moved;
 }
 
 /**
@@ -171,15 +195,21 @@ async function make(
       lock,
       lockDigest: digestOf(`python==${from.python.version}\n${lock}`),
       wheels,
+      folder,
     };
-    // The record makes the environment visible: it is written last, and in one piece.
-    await writeFile(join(folder, "esteira.json.part"), JSON.stringify(record, undefined, 2), { flush: true });
-    await rename(join(folder, "esteira.json.part"), join(folder, "esteira.json"));
+    await writeRecord(folder, record);
     return record;
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** The record makes the environment visible: it is written last, and in one piece. */
+async function writeRecord(folder: string, record: EnvironmentRecord): Promise<void> {
+  const part = join(folder, "esteira.json.part");
+  await writeFile(part, JSON.stringify(record, undefined, 2), { flush: true });
+  await rename(part, join(folder, "esteira.json"));
 }
 
 async function readRecord(folder: string): Promise<EnvironmentRecord | undefined> {

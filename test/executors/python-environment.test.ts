@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { isEsteiraError } from "#base";
 import { createPythonEnvironments, createPythonKind, readEsteiraCalls } from "#executors";
 import { raisedIn } from "../../src/executors/kinds/python.ts";
@@ -50,12 +52,33 @@ describe("a Python environment", () => {
     assert.equal((await readdir(join(storeFolder, "python"))).length, 1);
   });
 
+  it("has programs that start after its folder was moved, and after the link through which it was made is gone", async () => {
+    const folder = await temporaryFolder();
+    const request = { requirements: "six\n", requirementsFile: "requirements.txt" };
+    const prepare = (storeFolder: string) => createPythonEnvironments({ storeFolder, environment }).prepare(request);
+    const startPip = async (python: string): Promise<string> =>
+      (await promisify(execFile)(join(dirname(python), "pip"), ["--version"])).stdout;
+    await mkdir(join(folder, "store"));
+    await symlink(join(folder, "store"), join(folder, "link"));
+    await prepare(join(folder, "link"));
+    await rm(join(folder, "link"));
+    const made = await prepare(join(folder, "store"));
+    assert.match(await startPip(made.python), /^pip \d/);
+    for (const name of ["moved", 'moved to João\'s "own" place', `far ${"away ".repeat(30)}`, "back"]) {
+      const now = join(folder, name.trim());
+      const last = (await readdir(folder)).find((each) => each !== "link") ?? "";
+      await rename(join(folder, last), now);
+      const moved = await prepare(now);
+      assert.match(await startPip(moved.python), /^pip \d/, name);
+      assert.equal(moved.lockDigest, made.lockDigest);
+    }
+  });
+
   it("is made anew when a maker died over it", async () => {
     const storeFolder = await temporaryFolder();
     const request = { requirements: "", requirementsFile: "requirements.txt" };
     const first = await createPythonEnvironments({ storeFolder, environment }).prepare(request);
     const folder = join(first.python, "../..");
-    const { rm } = await import("node:fs/promises");
     await rm(join(folder, "esteira.json"));
     await rm(join(folder, "bin"), { recursive: true });
     await writeFile(`${folder}.lock`, JSON.stringify({ host: (await import("node:os")).hostname(), pid: 2 ** 22 + 1 }));

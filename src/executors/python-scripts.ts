@@ -1,0 +1,47 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+/** What Linux reads of a first line; longer ones start nothing. */
+const LONGEST_FIRST_LINE = 127;
+
+/**
+ * Lets the programs of an environment start again after its folder was moved, or was made under another path: installers
+ * write the whole path of the interpreter into the first line of each.
+ *
+ * @param folder  its real path; its last part is as it was when the programs were installed
+ */
+export async function bindScripts(folder: string): Promise<void> {
+  const bin = join(folder, "bin");
+  const interpreter = join(bin, "python");
+  const head = headOf(interpreter);
+  const name = basename(folder).replaceAll(/[^\w-]/g, "\\$&");
+  const before = new RegExp(
+    `^(?:#![^\\n]*/${name}/bin/python[\\d.]*\\n|#!/bin/sh\\n'''exec' ["']?[^\\n]*/${name}/bin/python[\\d.]*["']? [^\\n]*\\n' '''\\n)`,
+  );
+  for (const each of await readdir(bin)) {
+    const path = join(bin, each);
+    // oxlint-disable-next-line no-await-in-loop -- a few dozen small files
+    const text = await readScript(path);
+    const found = text === undefined ? undefined : before.exec(text)?.[0];
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    if (text !== undefined && found !== undefined && found !== head)
+      await writeFile(path, head + text.slice(found.length));
+  }
+}
+
+/** The first line, as pip writes it: through a shell where the path is too long or has spaces. */
+function headOf(interpreter: string): string {
+  const line = `#!${interpreter}\n`;
+  if (Buffer.byteLength(line) <= LONGEST_FIRST_LINE && !/\s/.test(interpreter)) return line;
+  return `#!/bin/sh\n'''exec' "${interpreter.replaceAll(/["$\\`]/g, "\\$&")}" "$0" "$@"\n' '''\n`;
+}
+
+async function readScript(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || !found.isFile() || found.size > 1 << 20) return undefined;
+  const bytes = await readFile(path);
+  const text = bytes.toString("utf8");
+  return bytes.subarray(0, 2).toString("latin1") === "#!" && Buffer.byteLength(text) === bytes.length
+    ? text
+    : undefined;
+}
