@@ -54,3 +54,30 @@ export async function createPostgresSchema(): Promise<string> {
   });
   return `${POSTGRES_URL}?schema=${schema}`;
 }
+
+/** A database of its own, whose connections may be ended without harm to others; dropped after the current suite. */
+export async function createPostgresDatabase(): Promise<{
+  readonly address: string;
+  /** Ends the connections that a condition on `pg_stat_activity` names; how many those were. */
+  readonly endConnections: (where: string) => Promise<number>;
+}> {
+  const name = `esteira_test_${randomBytes(6).toString("hex")}`;
+  const administrator = new pg.Client(POSTGRES_URL);
+  await administrator.connect();
+  await administrator.query(`create database ${name}`);
+  after(async () => {
+    await administrator.query(`drop database if exists ${name} with (force)`);
+    await administrator.end();
+  });
+  const url = new URL(POSTGRES_URL);
+  url.pathname = `/${name}`;
+  return {
+    address: url.href,
+    async endConnections(where) {
+      const { rowCount } = await administrator.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}' and (${where})`,
+      );
+      return rowCount ?? 0;
+    },
+  };
+}

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { messageOf } from "#base";
@@ -5,13 +6,19 @@ import type { Database, WriteTransaction } from "../database.ts";
 import { storeUnreachable } from "../errors.ts";
 import { type MetadataStore, withUrgent } from "../metadata-store.ts";
 import { migrate } from "../migrate.ts";
+import { PostgresListener } from "./postgres-listener.ts";
 
 const CONNECTIONS = 16;
 /** Connections that only engines use: they never wait for one of the others. */
 const URGENT_CONNECTIONS = 4;
-const WRITE_TRIES = 8;
-const SERIALIZATION_FAILURE = "40001";
-const DEADLOCK = "40P01";
+const TRIES = 8;
+const RETRY_PAUSE_MS = 50;
+/** Serialization failure, deadlock. */
+const CONFLICTS: ReadonlySet<string> = new Set(["40001", "40P01"]);
+/** Ended by an administrator, by a crash, not taken yet; and what the system says of a connection. */
+const LOSSES: ReadonlySet<string> = new Set(["57P01", "57P02", "57P03", "ECONNRESET", "EPIPE"]);
+/** What the driver says without a code. */
+const LOSS_MESSAGE = /^Connection terminated|^Client has encountered a connection error/;
 const CHANNEL = "esteira_change";
 const INT8_TYPE = 20;
 
@@ -39,11 +46,9 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
     options: `-c search_path=${schema}`,
     types: types as pg.CustomTypesConfig,
   };
-  const pool = new pg.Pool({ ...connection, max: CONNECTIONS });
-  pool.on("error", () => {});
+  const pool = openPool(connection, CONNECTIONS);
   const kysely = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
-  const urgentPool = new pg.Pool({ ...connection, max: URGENT_CONNECTIONS });
-  urgentPool.on("error", () => {});
+  const urgentPool = openPool(connection, URGENT_CONNECTIONS);
   const urgent = new Kysely<Database>({ dialect: new PostgresDialect({ pool: urgentPool }) });
   try {
     await pool.query(`create schema if not exists "${schema.replaceAll('"', '""')}"`);
@@ -57,17 +62,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
   const notify = (): void => {
     for (const listener of listeners) listener();
   };
-  let listening: pg.Client | undefined;
-  const listen = async (): Promise<void> => {
-    const client = new pg.Client(connection);
-    listening = client;
-    client.on("notification", notify);
-    client.on("error", () => {
-      listening = undefined;
-    });
-    await client.connect();
-    await client.query(`listen ${CHANNEL}`);
-  };
+  const listener = new PostgresListener({ connection, channel: CHANNEL, onNotify: notify });
 
   const writeBy =
     (lane: Kysely<Database>): MetadataStore["write"] =>
@@ -78,21 +73,43 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
     };
   const common: Omit<MetadataStore, "read" | "readLong" | "write" | "urgent"> = {
     kind: "postgres",
-    onChange(listener) {
-      if (listening === undefined) void listen().catch(() => {});
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+    onChange(hear) {
+      listener.start();
+      listeners.add(hear);
+      return () => listeners.delete(hear);
     },
     async close() {
-      await listening?.end();
+      await listener.close();
       await urgent.destroy();
       await kysely.destroy();
     },
   };
   return withUrgent(
-    { ...common, read: (work) => work(kysely), readLong: (work) => work(kysely), write: writeBy(kysely) },
-    { ...common, read: (work) => work(urgent), readLong: (work) => work(kysely), write: writeBy(urgent) },
+    { ...common, read: readBy(kysely), readLong: readBy(kysely), write: writeBy(kysely) },
+    { ...common, read: readBy(urgent), readLong: readBy(kysely), write: writeBy(urgent) },
   );
+}
+
+/** What happens to a connection is told by its statements; an event without a listener would end the process. */
+function openPool(connection: pg.PoolConfig, max: number): pg.Pool {
+  const pool = new pg.Pool({ ...connection, max });
+  pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
+  return pool;
+}
+
+/** A read has no effect: after the loss of its connection it is done again. */
+function readBy(lane: Kysely<Database>): MetadataStore["read"] {
+  return async (work) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work(lane);
+      } catch (error) {
+        if (tries >= TRIES || !isConnectionLoss(error)) throw error;
+        await setTimeout(tries * RETRY_PAUSE_MS);
+      }
+    }
+  };
 }
 
 async function writeWithRetries<Result>(
@@ -100,13 +117,31 @@ async function writeWithRetries<Result>(
   work: (transaction: WriteTransaction) => Promise<Result>,
 ): Promise<Result> {
   for (let tries = 1; ; tries++) {
+    // From then on nobody knows whether a connection that is lost took the change with it.
+    let isCommitting = false;
     try {
-      return await kysely.transaction().execute(work);
+      return await kysely.transaction().execute(async (transaction) => {
+        const result = await work(transaction);
+        isCommitting = true;
+        return result;
+      });
     } catch (error) {
-      const code = (error as { code?: unknown }).code;
-      if ((code !== SERIALIZATION_FAILURE && code !== DEADLOCK) || tries >= WRITE_TRIES) throw error;
+      if (tries >= TRIES) throw error;
+      if (!isCommitting && isConnectionLoss(error)) await setTimeout(tries * RETRY_PAUSE_MS);
+      else if (!CONFLICTS.has(codeOf(error))) throw error;
     }
   }
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== "object" || error === null || !("code" in error)) return "";
+  return typeof error.code === "string" ? error.code : "";
+}
+
+/** The connection ended under the statement; another one may work. */
+function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  return LOSSES.has(code) || code.startsWith("08") || LOSS_MESSAGE.test(messageOf(error));
 }
 
 /** A 64-bit integer: a number where that is exact. */
