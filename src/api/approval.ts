@@ -42,6 +42,8 @@ export interface PendingApproval {
   readonly subjectKind: ApprovalSubjectKind;
   /** Name with its version, for people. */
   readonly subject: string;
+  /** What the version is one of. */
+  readonly asset?: string | undefined;
   /** Of what wants to pass the gate: the model, where the approval is bound to its notebook. */
   readonly version?: number | undefined;
   readonly versionId?: string | undefined;

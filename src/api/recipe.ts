@@ -8,10 +8,12 @@ export interface RecipeChange {
   readonly name: string;
   readonly before?: string | undefined;
   readonly after?: string | undefined;
+  /** Of a file that is text: the hunks of a unified diff, at most 400 lines. */
+  readonly lines?: string | undefined;
 }
 
 export interface NamedRecipe {
-  /** `approved`, `waiting`, or the number of a version. */
+  /** `approved`, `waiting`, `live`, or the number of a version. */
   readonly label: string;
   readonly digest: string;
 }

@@ -218,14 +218,20 @@ export const acknowledged: z.ZodType<Acknowledged> = z.object({ id: z.string() }
 /** Which recipes are compared: `approved`, `waiting`, a version number; `none` shows the whole of `after`. */
 export interface RecipeQuery {
   readonly before?: string | undefined;
+  /** Also the digest of a recipe that waits for approval. */
   readonly after?: string | undefined;
+  /** `before` is by default what is approved for it, else what is live there. */
+  readonly environment?: string | undefined;
 }
 const recipeName = z
   .string()
   .max(20)
-  .regex(/^(approved|waiting|latest|none|\d+)$/)
-  .optional();
-export const recipeQuery: z.ZodType<RecipeQuery> = z.object({ before: recipeName, after: recipeName });
+  .regex(/^(approved|waiting|latest|none|\d+)$/);
+export const recipeQuery: z.ZodType<RecipeQuery> = z.object({
+  before: recipeName.optional(),
+  after: z.union([recipeName, z.string().regex(/^sha256:[0-9a-f]{64}$/)]).optional(),
+  environment: z.string().min(1).max(200).optional(),
+});
 
 const LARGEST_SQL = 100_000;
 const MOST_ROWS = 100_000;

@@ -209,6 +209,7 @@ export const pendingApprovalSchema: z.ZodType<PendingApproval> = z.object({
   "key": z.string().describe("`approval:<digest>:<environment>`"),
   "subjectKind": approvalSubjectKindSchema,
   "subject": z.string().describe("Name with its version, for people."),
+  "asset": z.string().optional().describe("What the version is one of."),
   "version": z.number().optional().describe("Of what wants to pass the gate: the model, where the approval is bound to its notebook."),
   "versionId": z.string().optional(),
   "digest": z.string().describe("What an approval will be bound to."),
@@ -1403,10 +1404,11 @@ export const recipeChangeSchema: z.ZodType<RecipeChange> = z.object({
   "name": z.string(),
   "before": z.string().optional(),
   "after": z.string().optional(),
+  "lines": z.string().optional().describe("Of a file that is text: the hunks of a unified diff, at most 400 lines."),
 }).describe("One thing that is another in the second recipe.");
 
 export const namedRecipeSchema: z.ZodType<NamedRecipe> = z.object({
-  "label": z.string().describe("`approved`, `waiting`, or the number of a version."),
+  "label": z.string().describe("`approved`, `waiting`, `live`, or the number of a version."),
   "digest": z.string(),
 });
 

@@ -29,3 +29,4 @@ export {
   type YamlDocument,
 } from "./yaml-document.ts";
 export { matchesPattern } from "./text-pattern.ts";
+export { visibleText } from "./visible-text.ts";

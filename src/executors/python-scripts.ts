@@ -5,8 +5,8 @@ import { basename, join } from "node:path";
 const LONGEST_FIRST_LINE = 127;
 
 /**
- * Lets the programs of an environment start again after its folder was moved, or was made under another path: installers
- * write the whole path of the interpreter into the first line of each.
+ * Lets the programs of an environment start again after its folder was moved, or was made under another path: each has
+ * the whole path of the interpreter in its first line.
  *
  * @param folder  its real path; its last part is as it was when the programs were installed
  */

@@ -14,15 +14,20 @@ export interface ReleaseRecipe {
   readonly approved: boolean;
 }
 
-/** Recipes of releases of one model: what waits first, then what was decided over, newest first. */
+/**
+ * Recipes of releases of one model: what waits first, then what was decided over (for one environment, or any), newest
+ * first.
+ */
 export async function listReleaseRecipes(
   store: MetadataStore,
   objects: Blobs,
-  { project, asset }: { readonly project: string; readonly asset: string },
+  query: { readonly project: string; readonly asset: string; readonly environment?: string | undefined },
 ): Promise<readonly ReleaseRecipe[]> {
+  const { project, asset } = query;
+  const environment = query.environment === undefined ? {} : { environment: query.environment };
   const { requests, decisions } = await store.read(async (transaction) => ({
     requests: await listApprovalRequests(transaction, { project, limit: LOOKED_THROUGH }),
-    decisions: await listApprovalRows(transaction, { project, standing: true, limit: LOOKED_THROUGH }),
+    decisions: await listApprovalRows(transaction, { project, ...environment, standing: true, limit: LOOKED_THROUGH }),
   }));
   const known = [...requests, ...decisions].filter(({ subjectKind }) => subjectKind === "recipe");
   const approved = new Set(decisions.flatMap(({ decision, digest }) => (decision === "approved" ? [digest] : [])));

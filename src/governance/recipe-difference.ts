@@ -1,9 +1,11 @@
-import { canonicalJson, type Digest, type Json } from "#base";
+import { canonicalJson, type Digest, isDigest, isEsteiraError, type Json } from "#base";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
+import { listDeployed } from "#metadata-store/delivery";
 import type { Blobs } from "#storage";
 import { parseRecipe, parseStepRecipe, type Recipe, recipeOf, type StepRecipe } from "#pipeline";
 import { recipeUnknown } from "./errors.ts";
 import { listReleaseRecipes } from "./recipe-approval.ts";
+import { diffTexts } from "./text-difference.ts";
 
 /** What of a recipe differs. */
 export type RecipePart = "step" | "key" | "param" | "variable" | "file" | "code" | "environment" | "version" | "deploy";
@@ -16,9 +18,11 @@ export interface RecipeChange {
   readonly name: string;
   readonly before?: string | undefined;
   readonly after?: string | undefined;
+  /** Of a file that is text: the hunks of a unified diff, at most 400 lines. */
+  readonly lines?: string | undefined;
 }
 
-/** A recipe and how it was found: `approved`, `waiting`, or the number of a version. */
+/** A recipe and how it was found: `approved`, `waiting`, `live`, or the number of a version. */
 export interface NamedRecipe {
   readonly label: string;
   readonly digest: Digest;
@@ -36,7 +40,8 @@ type Found = NamedRecipe & { readonly recipe: Recipe };
 
 /**
  * Compares two recipes of an asset. `before` is by default the approved one, `none` to show the whole other; `after` is
- * by default what waits for approval, else the latest version's.
+ * by default what waits for approval, else the latest version's. In an `environment`, `before` is by default what is
+ * approved for it, else what is live there.
  *
  * @throws GOVERNANCE_RECIPE_UNKNOWN
  */
@@ -47,21 +52,27 @@ export async function compareRecipes(
     readonly project: string;
     readonly asset: string;
     readonly before?: string | undefined;
+    /** A digest is that of a recipe that waits, or was decided over. */
     readonly after?: string | undefined;
+    readonly environment?: string | undefined;
   },
 ): Promise<RecipeDifference> {
   const releases = await listReleaseRecipes(store, objects, query);
   const find = async (wanted: string): Promise<Found | undefined> => {
-    const release = releases.find(({ approved }) =>
-      wanted === "approved" ? approved : wanted === "waiting" && !approved,
+    const release = releases.find(({ approved, digest }) =>
+      isDigest(wanted) ? digest === wanted : wanted === "approved" ? approved : wanted === "waiting" && !approved,
     );
-    if (release !== undefined) return { ...release, label: wanted };
+    if (release !== undefined) return { ...release, label: isDigest(wanted) ? "waiting" : wanted };
     return /^\d+$|^latest$/.test(wanted) ? findVersion(store, objects, { ...query, wanted }) : undefined;
   };
   const after =
     query.after === undefined ? ((await find("waiting")) ?? (await find("latest"))) : await find(query.after);
   if (after === undefined) throw recipeUnknown({ asset: query.asset, wanted: query.after ?? "latest" });
-  const before = query.before === "none" ? undefined : await find(query.before ?? "approved");
+  const before =
+    query.before === "none"
+      ? undefined
+      : ((await find(query.before ?? "approved")) ??
+        (query.before === undefined ? await findLive(store, objects, query) : undefined));
   if (before === undefined && query.before !== undefined && query.before !== "none")
     throw recipeUnknown({ asset: query.asset, wanted: query.before });
   return {
@@ -85,6 +96,27 @@ export async function compareVersionRecipes(
   return diffRecipes(objects, await read(left), await read(right));
 }
 
+/** What runs in an environment, however it got there: of what is bound to versions there is no approved recipe. */
+async function findLive(
+  store: MetadataStore,
+  objects: Blobs,
+  query: { readonly project: string; readonly asset: string; readonly environment?: string | undefined },
+): Promise<Found | undefined> {
+  const { project, asset, environment } = query;
+  if (environment === undefined) return undefined;
+  const version = await store.read(async (transaction) => {
+    const deployed = await listDeployed(transaction, { project, environment });
+    const live = deployed.find((each) => each.asset === asset);
+    return live === undefined ? undefined : getAssetVersion(transaction, { id: live.versionId });
+  });
+  const digest = version === undefined ? undefined : recipeOf(version);
+  return digest === undefined ? undefined : { ...(await readFound(objects, digest)), label: "live" };
+}
+
+async function readFound(objects: Blobs, digest: Digest): Promise<Omit<Found, "label">> {
+  return { digest, recipe: parseRecipe((await objects.get(digest)).toString("utf8")) };
+}
+
 async function findVersion(
   store: MetadataStore,
   objects: Blobs,
@@ -94,7 +126,7 @@ async function findVersion(
   const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset, ...number }));
   const digest = version === undefined ? undefined : recipeOf(version);
   if (version === undefined || digest === undefined) return undefined;
-  return { label: String(version.version), digest, recipe: parseRecipe((await objects.get(digest)).toString("utf8")) };
+  return { ...(await readFound(objects, digest)), label: String(version.version) };
 }
 
 /** What differs, by step. Of a release and a version, the steps of the version are compared. */
@@ -113,9 +145,37 @@ async function diffRecipes(
       diffParts(step, await readParts(objects, before, step), await readParts(objects, after, step)),
     ),
   );
-  if (!isWhole) return changes.flat();
+  // Without another side everything is new: its digests name it.
+  const shown = before === undefined ? changes.flat() : await withLines(objects, changes.flat());
+  if (!isWhole) return shown;
   const deploy = (recipe: Recipe | undefined): Parts => new Map(textOf("deploy", recipe?.release?.deploy));
-  return [...changes.flat(), ...diffParts(after.release?.asset ?? "", deploy(before), deploy(after))];
+  return [...shown, ...diffParts(after.release?.asset ?? "", deploy(before), deploy(after))];
+}
+
+/** Files that are compared line by line; of more, the digests tell. */
+const MOST_FILES = 50;
+
+/** The files of recipes are kept with them; one that was not read anew since may have been collected. */
+async function withLines(objects: Blobs, changes: readonly RecipeChange[]): Promise<readonly RecipeChange[]> {
+  const read = async (digest: string | undefined): Promise<Buffer | undefined> =>
+    digest === undefined || !isDigest(digest) ? undefined : objects.get(digest);
+  let left = MOST_FILES;
+  const shown: RecipeChange[] = [];
+  for (const change of changes) {
+    if (change.part !== "file" || left-- <= 0) {
+      shown.push(change);
+      continue;
+    }
+    const lines = await Promise.all([read(change.before), read(change.after)]).then(
+      ([before, after]) => diffTexts(before, after),
+      (error: unknown) => {
+        if (isEsteiraError(error) && error.status === 404) return undefined;
+        throw error;
+      },
+    );
+    shown.push(lines === undefined ? change : { ...change, lines });
+  }
+  return shown;
 }
 
 function namesIn({ steps, versions }: Recipe): readonly string[] {

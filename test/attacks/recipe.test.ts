@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFile, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { after, it } from "node:test";
-import type { RecipeDifference } from "#api";
+import type { PendingApproval, RecipeDifference } from "#api";
 import { openStorePlatform, type Platform } from "#app";
 import { silentLog } from "#base";
 import { loadProjectConfig, readSettings } from "#config";
@@ -42,10 +42,10 @@ interface Attacked {
   /** Runs the pipeline until it ends or waits; says how the deployment ended. */
   run(params?: Readonly<Record<string, unknown>>): Promise<string>;
   /** What waits for approval. */
-  pending(): Promise<readonly { readonly subjectKind: string; readonly digest: string }[]>;
+  pending(): Promise<readonly PendingApproval[]>;
   approve(digest: string): Promise<void>;
   /** What is asked to be agreed to, since the approved recipe. */
-  changes(): Promise<RecipeDifference>;
+  changes(query?: { readonly after: string; readonly environment: string }): Promise<RecipeDifference>;
 }
 
 async function open(kind: StoreKind): Promise<Attacked> {
@@ -93,7 +93,7 @@ async function open(kind: StoreKind): Promise<Attacked> {
       return stepRuns.find(({ step }) => step === "live")?.status ?? "none";
     },
     pending: async () => (await callApi(platform, "listApprovals", call)).pending,
-    changes: () => callApi(platform, "getRecipe", { ...call, params: { name: "delay" }, query: {} }),
+    changes: (query) => callApi(platform, "getRecipe", { ...call, params: { name: "delay" }, query: query ?? {} }),
     async approve(digest) {
       await callApi(platform, "createApproval", {
         ...call,
@@ -140,6 +140,26 @@ const ATTACKS: Readonly<Record<string, (attacked: Attacked) => Promise<Readonly<
 };
 
 describeStores("an approved recipe", (kind) => {
+  it("is compared line by line to the one that is approved for the environment, and hides nothing from who reads it", async () => {
+    const attacked = await openApproved(kind);
+    const sql = "select distance, hour, origin, late, 'test' as split from raw\n";
+    // A terminal would go back to the start of the line; an editor would turn the text around.
+    await attacked.write("sql/training.sql", `${sql}-- where late\r--\u202e evil\u001b[2K\n`);
+    await attacked.write("in/b.csv", rowsOf(2));
+    assert.equal(await attacked.run(), "waiting");
+    const [asked] = await attacked.pending();
+    assert.equal(asked?.asset, "delay");
+    const { before, changes } = await attacked.changes({ after: asked.digest, environment: "production" });
+    assert.equal(before?.label, "approved");
+    const lines = changes.flatMap((change) => (change.part === "file" ? [`${change.name}\n${change.lines}`] : []));
+    assert.deepEqual(lines, [
+      `sql/training.sql\n@@ -1,1 +1,2 @@\n ${sql}+-- where late\\u000d--\\u202e evil\\u001b[2K`,
+    ]);
+    const elsewhere = await attacked.changes({ after: asked.digest, environment: "staging" });
+    assert.equal(elsewhere.before, undefined);
+    assert.ok(elsewhere.changes.every((change) => change.lines === undefined));
+  });
+
   for (const [part, change] of Object.entries(ATTACKS))
     it(`lets nothing through that was made with another: ${part}`, async () => {
       const attacked = await openApproved(kind);

@@ -80,6 +80,8 @@ export const queries = {
   releaseComparison: (from: string, to: string) =>
     one(["releases", "comparison"], "compareReleases", { query: { from, to } }),
   approvals: () => one(["approvals"], "listApprovals", {}),
+  recipeDifference: (name: string, query: QueryOf<"getRecipe">) =>
+    one(["approvals", "recipe", name], "getRecipe", { params: { name }, query }),
   dashboards: () => pages(["dashboards"], "listDashboards", {}),
   dashboard: (name: string) => one(["dashboards", name], "getDashboard", { params: { name } }),
 } as const;

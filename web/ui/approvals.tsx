@@ -8,6 +8,7 @@ import { CommandButton } from "./command-button.tsx";
 import { Icon } from "./icon.tsx";
 import { useLanguage } from "./language.tsx";
 import { Panel } from "./page.tsx";
+import { WhatDiffers } from "./recipe-difference.tsx";
 import { StateBadge } from "./state.tsx";
 import { Ago, Digest, Facts } from "./text.tsx";
 
@@ -48,6 +49,7 @@ export function PendingApprovalCard({ approval }: { readonly approval: PendingAp
         ]}
       />
       {approval.evidence !== undefined && <Evidence evidence={approval.evidence} />}
+      <WhatDiffers approval={approval} />
       {approval.mayApprove ? <Decide approval={approval} /> : <MayNot approval={approval} />}
     </Panel>
   );

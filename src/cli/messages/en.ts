@@ -167,6 +167,7 @@ export const en = {
   approved: "Approved {digest} for {environment} by {actor}.",
   approvedUnsigned: "Not signed with your key: it signs what waits in one environment; name it with --environment.",
   cancelled: "Pipeline run {id} is cancelled.",
+  firstIsAdmin: "The first user of a store becomes administrator; --role {role} did not count.",
   tokenOnce: "The token is shown only now: {token}",
   tokenCreated: "Token {id} of {user}.",
   tokenEnds: "It ends at {at}.",

@@ -167,6 +167,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   approvedUnsigned:
     "Não assinado com a sua chave: ela assina o que espera em um só ambiente; indique-o com --environment.",
   cancelled: "A execução {id} foi cancelada.",
+  firstIsAdmin: "O primeiro usuário de um armazenamento se torna administrador; --role {role} não valeu.",
   tokenOnce: "O token aparece só agora: {token}",
   tokenCreated: "Token {id} de {user}.",
   tokenEnds: "Expira em {at}.",

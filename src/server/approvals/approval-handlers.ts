@@ -123,6 +123,7 @@ export async function pendingApprovals(
         return {
           ...toPending(each, caller),
           evidence: await readEvidence(transaction, version),
+          asset: version?.asset,
           version: version?.version,
           pipelineRunId: waiting?.pipelineRunId,
           stepRunId: waiting?.id,

@@ -1,3 +1,4 @@
+import { visibleText } from "#base";
 import type { RecipeChange, RecipeDifference } from "#api";
 import type { Terminal } from "../../terminal.ts";
 
@@ -14,9 +15,19 @@ export function printRecipe(terminal: Terminal, { before, after, changes }: Reci
 
 /** Parts of one step's recipe, each with what it was and is. */
 export function printChanges(terminal: Terminal, changes: readonly RecipeChange[], indent: string): void {
-  for (const { part, name, before, after } of changes) {
-    terminal.print(`${indent}${part} ${name}`);
-    if (before !== undefined) terminal.print(terminal.style("red", `${indent}  - ${before}`));
-    if (after !== undefined) terminal.print(terminal.style("green", `${indent}  + ${after}`));
+  for (const { part, name, before, after, lines } of changes) {
+    terminal.print(`${indent}${part} ${visibleText(name)}`);
+    if (lines !== undefined) {
+      for (const line of lines.split("\n")) terminal.print(`${indent}  ${colour(terminal, line)}`);
+      continue;
+    }
+    if (before !== undefined) terminal.print(terminal.style("red", `${indent}  - ${visibleText(before)}`));
+    if (after !== undefined) terminal.print(terminal.style("green", `${indent}  + ${visibleText(after)}`));
   }
+}
+
+function colour(terminal: Terminal, line: string): string {
+  const of = { "-": "red", "+": "green", "@": "cyan" } as const;
+  const first = line.charAt(0);
+  return first === "-" || first === "+" || first === "@" ? terminal.style(of[first], line) : line;
 }

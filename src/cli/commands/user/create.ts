@@ -33,6 +33,9 @@ export const command: Command = {
       terminal.print(
         `${terminal.style("green", "✔")} ${user.name}: ${user.grants.map(({ project, role }) => `${role} in ${project}`).join(", ")}`,
       );
+      const role = textOption(options, "role");
+      if (role !== undefined && !user.grants.some((grant) => grant.role === role))
+        terminal.print(terminal.say("firstIsAdmin", { role }));
       terminal.print(terminal.say("tokenOnce", { token }));
     }),
 };
