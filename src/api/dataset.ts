@@ -119,7 +119,17 @@ export interface DatasetDetail extends DatasetSummary {
   readonly quarantine?: QuarantineSummary | undefined;
   /** What the contract's treatments changed of the rows that were read for the version. */
   readonly treated?:
-    | readonly { readonly column: string; readonly treatment: string; readonly values: number }[]
+    | readonly {
+        readonly column: string;
+        readonly treatment: string;
+        /** Rows, of `deduplicate`. */
+        readonly values: number;
+        /** Of `outliers`: beyond what values were ones. */
+        readonly low?: number | undefined;
+        readonly high?: number | undefined;
+        /** Why nothing was judged. */
+        readonly why?: string | undefined;
+      }[]
     | undefined;
   /** Rules about the dataset and what is unusual, as they were judged when the version was made. */
   readonly checks?: readonly DatasetCheck[] | undefined;

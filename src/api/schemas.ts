@@ -478,7 +478,7 @@ export const datasetDetailSchema: z.ZodType<DatasetDetail> = z.object({
   "columns": z.array(datasetColumnSchema),
   "profile": z.array(columnProfileSchema).optional(),
   "quarantine": quarantineSummarySchema.optional(),
-  "treated": z.array(z.object({ "column": z.string(), "treatment": z.string(), "values": z.number() })).optional().describe("What the contract's treatments changed of the rows that were read for the version."),
+  "treated": z.array(z.object({ "column": z.string(), "treatment": z.string(), "values": z.number().describe("Rows, of `deduplicate`."), "low": z.number().optional().describe("Of `outliers`: beyond what values were ones."), "high": z.number().optional(), "why": z.string().optional().describe("Why nothing was judged.") })).optional().describe("What the contract's treatments changed of the rows that were read for the version."),
   "checks": z.array(datasetCheckSchema).optional().describe("Rules about the dataset and what is unusual, as they were judged when the version was made."),
   "merged": z.object({ "added": z.number(), "changed": z.number(), "deleted": z.number(), "unchanged": z.number() }).optional().describe("Keys that the merge which made the version added, changed, deleted, or found as they are."),
   "contract": contractSummarySchema.optional(),

@@ -4,6 +4,7 @@ import type { MadeVersion } from "#pipeline";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import type { CompactedFiles } from "./compact-dataset.ts";
 import type { Row } from "./analytics/rows.ts";
+import type { OutlierBounds } from "./contract/outliers.ts";
 import type { RowCheck } from "./contract/row-check.ts";
 import type { IntervalUnit } from "./transform/intervals.ts";
 
@@ -74,6 +75,8 @@ export interface DatasetContent {
   readonly measured?: Readonly<Record<string, number>>;
   /** `COLUMN: TREATMENT` of the contract → values that it changed, of the rows that were read for this version. */
   readonly treated?: Readonly<Record<string, number>>;
+  /** Column → beyond what a value of this version was an outlier. */
+  readonly bounds?: Readonly<Record<string, OutlierBounds>>;
   /** Column → type that its maker gave it, where a Delta table has none like it. */
   readonly storedFrom?: Readonly<Record<string, string>>;
   /** Column lineage of the SQL that made it. */
@@ -142,11 +145,13 @@ export interface CheckedRule {
   readonly holds?: boolean;
 }
 
-/** Always `read = published + quarantined`. */
+/** Always `read = published + quarantined + duplicates`. */
 export interface QuarantineSummary {
   readonly read: number;
   readonly published: number;
   readonly quarantined: number;
+  /** Left out, because the contract says that one row is to be kept of those that are the same. */
+  readonly duplicates?: number;
   /** Rows per rule; a row that breaks two rules counts in both. */
   readonly rules: Readonly<Record<string, number>>;
 }
@@ -208,6 +213,7 @@ export interface DatasetWrite {
       DatasetContent,
       | "quarantine"
       | "treated"
+      | "bounds"
       | "checks"
       | "measured"
       | "lineage"

@@ -402,7 +402,7 @@ export const treatmentSecretUnfit: ErrorFactory<{ secret: string; problem: strin
   "DATA_TREATMENT_SECRET_UNFIT",
   {
     status: 400,
-    message: ({ secret, problem }) => `The contract hashes values with the secret ${secret}, which ${problem}`,
+    message: ({ secret, problem }) => `The contract protects values with the secret ${secret}, which ${problem}`,
     hint: ({ secret }) =>
       `Set ESTEIRA_SECRET_${secret.toUpperCase().replaceAll("-", "_")} in the environment of esteira and start it again.`,
     solve:

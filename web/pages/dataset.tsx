@@ -169,14 +169,27 @@ function TreatmentsPanel({ dataset }: { readonly dataset: DatasetDetail }) {
             <th>{texts.column}</th>
             <th>{texts.treatment}</th>
             <th>{texts.values}</th>
+            <th>{texts.bounds}</th>
           </tr>
         </thead>
         <tbody>
-          {dataset.treated.map(({ column, treatment, values }) => (
+          {dataset.treated.map(({ column, treatment, values, low, high, why }) => (
             <tr key={`${column} ${treatment}`}>
               <td>{column}</td>
               <td>{treatment}</td>
-              <td>{format.number(values)}</td>
+              <td>
+                {format.number(values)} {treatment === "deduplicate" ? texts.rows : ""}
+              </td>
+              <td>
+                {why ??
+                  ([
+                    low === undefined ? [] : `≥ ${format.number(low)}`,
+                    high === undefined ? [] : `≤ ${format.number(high)}`,
+                  ]
+                    .flat()
+                    .join(", ") ||
+                    "–")}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -117,6 +117,7 @@ export const en = {
     "{count} notice on workflows: they keep nothing else from running || {count} notices on workflows: they keep nothing else from running",
   ruleBroken: "{rule}: {expectation}, but it is {found}",
   mergedKeys: "keys of the merge: {added} added, {changed} changed, {deleted} deleted, {unchanged} as they were",
+  duplicatesLeftOut: "{column}: {treatment} left out {count} of the rows read",
   treatedValues: "{column}: {treatment} changed {count} of the values read",
   noPersonalData: "No personal data found in {count} column || No personal data found in {count} columns",
   personalData: "{column}: {matching} of {values} different values are of the kind {kind}",

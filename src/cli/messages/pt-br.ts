@@ -114,6 +114,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
     "{count} aviso sobre workflows: não impede o resto de rodar || {count} avisos sobre workflows: não impedem o resto de rodar",
   ruleBroken: "{rule}: {expectation}, mas é {found}",
   mergedKeys: "chaves da fusão: {added} novas, {changed} alteradas, {deleted} excluídas, {unchanged} como estavam",
+  duplicatesLeftOut: "{column}: {treatment} deixou de fora {count} das linhas lidas",
   treatedValues: "{column}: {treatment} mudou {count} dos valores lidos",
   noPersonalData: "Nenhum dado pessoal em {count} coluna || Nenhum dado pessoal em {count} colunas",
   personalData: "{column}: {matching} de {values} valores diferentes são do tipo {kind}",

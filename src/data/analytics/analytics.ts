@@ -70,10 +70,10 @@ export interface AnalyticsConnection {
    */
   append(table: string, columns: readonly (Float64Array | readonly (string | undefined)[])[]): Promise<void>;
   /**
-   * Makes `name(a, b)` known to SQL on this connection: it is false, and `seen` is told the two whole numbers of each
-   * row that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
+   * Makes `name(a, b)` known to SQL on this connection: it is what `seen` says of the two whole numbers of each row
+   * that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
    */
-  registerWitness(name: string, seen: (first: number, second: number) => void): Promise<void>;
+  registerWitness(name: string, seen: (first: number, second: number) => boolean): Promise<void>;
   /** Makes `name(text)` known to SQL on this connection: a text of a text; of none there is none. */
   registerText(name: string, compute: (text: string) => string): Promise<void>;
   /** Stops what runs on this connection, within milliseconds. */
@@ -259,8 +259,7 @@ function openConnection(connection: DuckDBConnection, onClose?: () => void): Ana
         mainFunction: (_, input, output) => {
           const [first, second] = [input.getColumnVector(0), input.getColumnVector(1)];
           for (let row = 0; row < input.rowCount; row++) {
-            seen(Number(first.getItem(row)), Number(second.getItem(row)));
-            output.setItem(row, false);
+            output.setItem(row, seen(Number(first.getItem(row)), Number(second.getItem(row))));
           }
           output.flush();
         },

@@ -20,10 +20,12 @@ export function report(
   for (const file of files) {
     const held = problems.get(file.digest);
     if (held?.fileProblem !== undefined) attempt.log(`${file.path}: held back whole: ${held.fileProblem}`);
-    else
+    else {
+      const same = file.rowsRead - file.rowsPublished - file.rowsQuarantined;
       attempt.log(
-        `${file.path}: ${formatQuantity(file.rowsRead, "row")} read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${rulesText(held?.rules)}`,
+        `${file.path}: ${formatQuantity(file.rowsRead, "row")} read, ${file.rowsPublished} published, ${file.rowsQuarantined} in quarantine${same === 0 ? "" : `, ${formatQuantity(same, "duplicate")} left out`}${rulesText(held?.rules)}`,
       );
+    }
     const explanation = explanations.get(file.path);
     if (held !== undefined && held.fileProblem === undefined && explanation !== undefined)
       attempt.log(`  ${explanation}`);

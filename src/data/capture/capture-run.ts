@@ -5,6 +5,7 @@ import type { AttemptContext } from "#pipeline";
 import type { LocalFiles } from "#storage";
 import type { AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import { bindReferences } from "../contract/bind-references.ts";
+import { DuplicateRows } from "./duplicate-rows.ts";
 import { registerKeyedHashes } from "../contract/keyed-hash.ts";
 import type { DatasetContent, WriteDisposition } from "../dataset.ts";
 import { tableNameOf } from "../dataset-write.ts";
@@ -72,7 +73,8 @@ export async function captureAll(
   });
   const dropped = await watchDroppedRows(connection);
   const { hashes, contract } = await bindContract(dependencies, connection, { attempt, contract: declared.contract });
-  const common = { ...declared, contract };
+  const duplicates = await DuplicateRows.open(connection, contract?.compiled.deduplication);
+  const common = { ...declared, contract, duplicates };
   const stopWatching = connection.interruptOn(attempt.signal);
   const results: CapturedBatch[] = [];
   const columnsOf = (content: DatasetContent | undefined): readonly Column[] | undefined =>
@@ -183,7 +185,10 @@ async function commonBatch(
   attempt: AttemptContext<CaptureDeclaration>,
   disposition: WriteDisposition,
 ): Promise<
-  Omit<CaptureBatch, "operationId" | "follows" | "files" | "existing" | "dropped" | "hashes" | "cursor" | "keepsRows">
+  Omit<
+    CaptureBatch,
+    "operationId" | "follows" | "files" | "existing" | "dropped" | "hashes" | "duplicates" | "cursor" | "keepsRows"
+  >
 > {
   const { capture, quarantine, schema_contract: schemaMode } = attempt.declaration;
   const { pipelineRunId, stepRunId, attemptId } = attempt;

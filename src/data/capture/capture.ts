@@ -13,6 +13,8 @@ import type { DatasetContent, Datasets, QuarantineSummary, WholeSource, WriteDis
 import { deletesMissing, describeMerged, isReplacing, keysOf } from "../write-disposition.ts";
 import { contractBroken, rowsLost } from "../errors.ts";
 import { changedTypes, closeFiles, type FilesPart, hasLimits, type ReadFile, readFiles } from "./read-files.ts";
+import { type BatchParts, countTreated, countWarnings, describeBounds, findBounds } from "./batch-treatments.ts";
+import type { DuplicateRows } from "./duplicate-rows.ts";
 import { formatOf, type readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
 import type { CsvOptions } from "./formats/source-rows.ts";
 import type { SchemaMode } from "./typed-rows.ts";
@@ -53,6 +55,8 @@ export interface CaptureBatch {
     | undefined;
   /** SQL functions on the connection that the contract hashes with. */
   readonly hashes: KeyedHashes;
+  /** Rows that are left out because others are the same; undefined where the contract leaves none out. */
+  readonly duplicates: DuplicateRows | undefined;
   readonly schemaMode: SchemaMode;
   readonly limits: QuarantineLimits;
   /** The source has nothing to hold back but rows. */
@@ -117,6 +121,7 @@ export async function watchDroppedRows(connection: AnalyticsConnection): Promise
     const records = dropped.get(file);
     if (records === undefined) dropped.set(file, new Set([record]));
     else if (records.size <= MOST_NAMED_RECORDS) records.add(record);
+    return false;
   });
   return dropped;
 }
@@ -219,18 +224,19 @@ async function publish(
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
   const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
   const superseded = reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes));
-  const treated = await countTreated(connection, reads);
-  for (const [name, count] of Object.entries(treated)) batch.log(`${name}: ${formatQuantity(count, "value")} changed`);
+  const { treated, bounds } = await treatBatch(batch, connection, byPart(reads));
+  const distinct = total - (batch.duplicates?.total ?? 0);
   let held: ReadonlyMap<ReadFile, HeldRows> | undefined;
   let supersededRows: number | undefined;
   const describe = (
     rows: ReadonlyMap<ReadFile, HeldRows>,
     gone: number,
   ): NonNullable<Parameters<Datasets["write"]>[0]["content"]> => ({
-    quarantine: summarize(total, rows),
-    captured: capturedContent(reads, rows),
+    quarantine: summarize(total, rows, batch.duplicates?.total),
+    captured: capturedContent(batch, reads, rows),
     disposition: isReplacing(batch.disposition) ? "replace" : batch.disposition,
     ...(Object.keys(treated).length === 0 ? {} : { treated }),
+    ...(Object.keys(bounds).length === 0 ? {} : { bounds }),
     ...(batch.cursor === undefined ? {} : { cursor: batch.cursor }),
     ...(superseded.length === 0
       ? {}
@@ -264,7 +270,7 @@ async function publish(
     whole: deletesMissing(batch.disposition) ? wholeOf(batch, reads) : undefined,
     note: (text) => batch.log(`${batch.dataset}: ${text}`),
     beforeCommit: async ({ rowCount, superseded: gone, relation, added, merged }) => {
-      held = await holdBack(dependencies, batch, connection, { reads, total, published: rowCount });
+      held = await holdBack(dependencies, batch, connection, { reads, total: distinct, published: rowCount });
       if (rowCount === 0 && !batch.allowEmpty && sumOf(held) > 0) throw new NothingToPublish(held);
       const found = await checkBatch(dependencies, batch, { connection, relation, added });
       if (merged !== undefined) batch.log(`${batch.dataset}: ${describeMerged(merged)}`);
@@ -273,13 +279,30 @@ async function publish(
     },
   });
   // The rows were published by an earlier attempt: what it held back is computed again.
-  held ??= await holdBack(dependencies, batch, connection, { reads, total, published: undefined });
+  held ??= await holdBack(dependencies, batch, connection, { reads, total: distinct, published: undefined });
   supersededRows ??=
     (made.content as DatasetContent).superseded?.rows ??
     superseded.reduce((sum, { rowsPublished }) => sum + rowsPublished, 0);
-  const warnings = await countWarnings(connection, reads);
+  const warnings = await countWarnings(connection, byPart(reads));
   const content: DatasetContent = { ...(made.content as DatasetContent), ...describe(held, supersededRows) };
   return toCaptured(batch, reads, { made: { ...made, content }, held, supersededRows, warnings });
+}
+
+/** Finds what treatments need to know of all rows, and counts what they change. */
+async function treatBatch(
+  batch: CaptureBatch,
+  connection: AnalyticsConnection,
+  parts: BatchParts,
+): Promise<Required<Pick<DatasetContent, "treated" | "bounds">>> {
+  const { duplicates, contract } = batch;
+  const bounds = await findBounds(connection, contract?.compiled, parts);
+  for (const [column, found] of Object.entries(bounds)) batch.log(describeBounds(column, found));
+  const treated = await countTreated(connection, parts);
+  for (const [name, count] of Object.entries(treated)) batch.log(`${name}: ${formatQuantity(count, "value")} changed`);
+  if (duplicates === undefined) return { treated, bounds };
+  await duplicates.find([...parts].flatMap(([part, numbers]) => part.distinguished(numbers) ?? []));
+  batch.log(`${duplicates.name}: ${formatQuantity(duplicates.total, "row")} left out`);
+  return { treated: { ...treated, [duplicates.name]: duplicates.total }, bounds };
 }
 
 async function checkBatch(
@@ -378,6 +401,7 @@ async function holdBack(
   dependencies: CaptureDependencies,
   batch: CaptureBatch,
   connection: AnalyticsConnection,
+  /** `total` without duplicates. */
   counts: { readonly reads: readonly ReadFile[]; readonly total: number; readonly published: number | undefined },
 ): Promise<ReadonlyMap<ReadFile, HeldRows>> {
   const held = new Map<ReadFile, HeldRows>();
@@ -483,50 +507,29 @@ function explainHeld(rows: HeldRows | undefined): string {
   return `${said.join("; ")}${rules.length > RULES_EXPLAINED ? `; and ${rules.length - RULES_EXPLAINED} more rules` : ""}`;
 }
 
-/** Values that each treatment changes, of all rows that were read. */
-async function countTreated(
-  connection: AnalyticsConnection,
-  reads: readonly ReadFile[],
-): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const [part, numbers] of byPart(reads)) {
-    const treated = part.treated(numbers);
-    if (treated === undefined) continue;
-    const [row] = await connection.rows(treated.select);
-    for (const [index, name] of treated.names.entries())
-      counts[name] = (counts[name] ?? 0) + Number(row?.[`t${index}`] ?? 0);
-  }
-  return counts;
-}
-
-async function countWarnings(
-  connection: AnalyticsConnection,
-  reads: readonly ReadFile[],
-): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  for (const [part, numbers] of byPart(reads)) {
-    for (const [id, select] of part.warnings(numbers))
-      counts[id] = (counts[id] ?? 0) + Number((await connection.rows(select))[0]?.["n"]);
-  }
-  return counts;
-}
-
-function summarize(total: number, held: ReadonlyMap<ReadFile, HeldRows>): QuarantineSummary {
+function summarize(total: number, held: ReadonlyMap<ReadFile, HeldRows>, duplicates = 0): QuarantineSummary {
   const rules: Record<string, number> = {};
   for (const rows of held.values())
     for (const [rule, count] of Object.entries(rows.rules)) rules[rule] = (rules[rule] ?? 0) + count;
   const quarantined = sumOf(held);
-  return { read: total, published: total - quarantined, quarantined, rules };
+  const published = total - quarantined - duplicates;
+  return { read: total, published, quarantined, ...(duplicates === 0 ? {} : { duplicates }), rules };
+}
+
+function publishedOf({ duplicates }: CaptureBatch, read: ReadFile, held: ReadonlyMap<ReadFile, HeldRows>): number {
+  if (read.typed === undefined) return 0;
+  return totalOf(read) - (held.get(read)?.count ?? 0) - (duplicates?.countOf(read.number) ?? 0);
 }
 
 function capturedContent(
+  batch: CaptureBatch,
   reads: readonly ReadFile[],
   held: ReadonlyMap<ReadFile, HeldRows>,
 ): NonNullable<DatasetContent["captured"]> {
   return reads.map((read) => ({
     path: read.file.path,
     digest: read.file.digest,
-    rows: totalOf(read) - (held.get(read)?.count ?? 0),
+    rows: publishedOf(batch, read, held),
   }));
 }
 
@@ -549,7 +552,7 @@ function toLedger(
       sizeBytes,
       mtimeMs,
       rowsRead,
-      rowsPublished: rowsRead - rowsQuarantined,
+      rowsPublished: publishedOf(batch, read, held),
       rowsQuarantined,
       stepRunId: batch.run.stepRunId,
       atMs: batch.atMs,

@@ -36,6 +36,8 @@ export interface FilesPart {
   held(numbers: readonly number[], columns: readonly string[]): string | undefined;
   warnings(numbers: readonly number[]): TypedRows["warnings"];
   treated(numbers: readonly number[]): TypedRows["treated"];
+  measured(numbers: readonly number[]): TypedRows["measured"];
+  distinguished(numbers: readonly number[]): TypedRows["distinguished"];
   /**
    * In words, what has other types than the dataset in which of the files; those that were opened alone were looked at
    * then.
@@ -135,6 +137,8 @@ async function readFile(reading: Reading, one: NumberedFile, known: readonly Col
       held: (_, names) => typed.held(names),
       warnings: () => typed.warnings,
       treated: () => typed.treated,
+      measured: () => typed.measured,
+      distinguished: () => typed.distinguished,
       findChanges: () => Promise.resolve(new Map()),
     };
     if (changes === undefined) return { ...one, format, rows: named, typed: { ...typed, part }, problem: undefined };
@@ -260,6 +264,8 @@ async function typeTogether(
     held: (some, names) => type(opened.rowsOfAll(some)).held(names),
     warnings: (some) => type(opened.rowsOfAll(some)).warnings,
     treated: (some) => type(opened.rowsOfAll(some)).treated,
+    measured: (some) => type(opened.rowsOfAll(some)).measured,
+    distinguished: (some) => type(opened.rowsOfAll(some)).distinguished,
     findChanges: (some) => findChanges(reading, some, { opened, known, type }),
   };
   return files.map(({ file, number }): ReadFile => {
@@ -308,5 +314,13 @@ function targetOf(batch: CaptureBatch, rows: SourceRows, known: readonly Column[
   }
   // Files are held back whole for it: they can be corrected.
   const keys = batch.keepsRows ? neededColumns(batch.disposition) : [];
-  return { columns, mode: batch.schemaMode, contract: declared, hashes: batch.hashes, keys };
+  const { hashes, duplicates } = batch;
+  return {
+    columns,
+    mode: batch.schemaMode,
+    contract: declared,
+    hashes,
+    keys,
+    isDuplicate: duplicates?.isDuplicate,
+  };
 }

@@ -1,6 +1,7 @@
 import type { Column } from "../analytics/analytics.ts";
 import { quoteName } from "../analytics/sql-text.ts";
-import type { Treatment } from "../contract/treatment.ts";
+import { keyedValue } from "../contract/keyed-hash.ts";
+import { OUTLIERS_STAGE, type Treatment } from "../contract/treatment.ts";
 import type { SourceRows } from "./formats/source-rows.ts";
 import type { TargetSchema } from "./typed-rows.ts";
 
@@ -13,10 +14,8 @@ export function protectionsOf(columns: readonly Column[], { contract, hashes }: 
     columns.flatMap(({ name }) => {
       const protection = contract?.treatments.get(name.toLowerCase())?.protection;
       if (protection === undefined) return [];
-      const sql =
-        protection.kind === "mask"
-          ? protection.apply(quoteName(name))
-          : `${hashes.get(protection.secret)}(${quoteName(name)})`;
+      const value = quoteName(name);
+      const sql = protection.kind === "mask" ? protection.apply(value) : keyedValue(protection, hashes, value);
       return [[name, `${sql} as ${quoteName(name)}`] as const];
     }),
   );
@@ -29,6 +28,8 @@ export class TreatedColumn {
   readonly #treatment: Treatment | undefined;
   readonly #name: string;
   readonly counts: (readonly [name: string, sql: string])[] = [];
+  /** SQL of the value of which outliers are told. */
+  measured: string | undefined;
 
   constructor(
     source: SourceRows,
@@ -66,7 +67,9 @@ export class TreatedColumn {
     let value = from;
     for (const stage of stages) {
       const next = stage.apply(value);
-      this.counts.push([`${this.#name}: ${stage.name}`, `(${next}) is distinct from (${value})`]);
+      if (stage.name === OUTLIERS_STAGE) this.measured = value;
+      const counted = stage.counts?.(value) ?? `(${next}) is distinct from (${value})`;
+      this.counts.push([`${this.#name}: ${stage.name}`, counted]);
       value = next;
     }
     return value;

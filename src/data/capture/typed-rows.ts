@@ -1,6 +1,7 @@
 import type { Column } from "../analytics/analytics.ts";
 import { quoteName, quoteText } from "../analytics/sql-text.ts";
 import type { CompiledContract, RowRule } from "../contract/rules.ts";
+import type { Deduplication } from "../contract/deduplicate.ts";
 import { formatOfColumn, type ValueFormat } from "../contract/value-format.ts";
 import type { KeyedHashes } from "../contract/keyed-hash.ts";
 import { type Protections, protectionsOf, TreatedColumn } from "./treated-column.ts";
@@ -26,6 +27,8 @@ export interface TargetSchema {
   readonly hashes: KeyedHashes;
   /** Columns without whose value a row cannot be merged, and is held. */
   readonly keys: readonly string[];
+  /** Tells which rows are duplicates of others, where the contract has some left out. */
+  readonly isDuplicate: Witness | undefined;
 }
 
 /** Good and bad rows of one source as SQL. */
@@ -45,6 +48,10 @@ export interface TypedRows {
   readonly warnings: ReadonlyMap<string, string>;
   /** Treatments and how many values of the rows each changes: SELECT of one row, `t0`, `t1`, … in their order. */
   readonly treated: TreatedCounts | undefined;
+  /** Column, in lower case → SELECT of its values, `v`, that outliers are told of. */
+  readonly measured: ReadonlyMap<string, string>;
+  /** SELECT of what rows that break no rule are told from each other by: `file, record, same, rank`. */
+  readonly distinguished: string | undefined;
   /** Received columns whose values may not be of their column's type. */
   readonly casts: readonly ReadCast[];
   /** Column → the name that the source has for it, where they differ. */
@@ -71,7 +78,7 @@ export interface ReadCast {
   readonly guessed: string | undefined;
 }
 
-/** SQL that notes the record of a file, both given as SQL, and is false. */
+/** SQL that tells something of the record of a file, both given as SQL. One that notes records is false. */
 export type Witness = (file: string, record: string) => string;
 
 /**
@@ -87,6 +94,7 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
   const rules: RowRule[] = [];
   const casts: ReadCast[] = [];
   const counts: (readonly [name: string, sql: string])[] = [];
+  const measured = new Map<string, string>();
   for (const [index, column] of columns.entries()) {
     const from = received.get(column.name.toLowerCase());
     if (from === undefined) {
@@ -100,6 +108,8 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
     const cast = castOf(treated.source, from, column.type, format);
     values.push(`${treated.value(cast.value)} AS ${quoteName(column.name)}`);
     counts.push(...treated.counts);
+    if (treated.measured !== undefined)
+      measured.set(column.name.toLowerCase(), `select ${treated.measured} as v from ${source.relation}`);
     if (cast.fails === undefined) continue;
     const guessed = isGuessed ? cast.value : undefined;
     casts.push({
@@ -128,7 +138,16 @@ export function typeRows(source: SourceRows, target: TargetSchema, witness?: Wit
     ...[...keyRules(columns, target), ...(target.contract?.rows ?? [])].map((rule) => unlessUnreadable(rule, flags)),
   );
   return {
-    ...splitRows(source, { columns, values, rules, witness, protections: protectionsOf(columns, target) }),
+    ...splitRows(source, {
+      columns,
+      values,
+      rules,
+      witness,
+      protections: protectionsOf(columns, target),
+      isDuplicate: target.isDuplicate,
+      deduplication: target.contract?.deduplication,
+    }),
+    measured,
     treated: treatedCounts(source, counts),
     casts,
     originals: source.originals ?? new Map(),
@@ -195,17 +214,26 @@ interface RowPlan {
   readonly rules: readonly RowRule[];
   readonly witness: Witness | undefined;
   readonly protections: Protections;
+  readonly isDuplicate: Witness | undefined;
+  readonly deduplication: Deduplication | undefined;
 }
 
 function splitRows(
   source: SourceRows,
-  { columns, values, rules, witness, protections }: RowPlan,
-): Omit<TypedRows, "casts" | "originals" | "treated"> {
+  { columns, values, rules, witness, protections, isDuplicate, deduplication }: RowPlan,
+): Omit<TypedRows, "casts" | "originals" | "treated" | "measured"> {
   const errors = rules.filter(({ severity }) => severity === "error");
   const typed = `(select ${[...values, '"__record"', `${source.fileNumber} as "__file"`].join(", ")} from ${source.relation})`;
   const list = columns.map(({ name }) => protections.get(name) ?? quoteName(name)).join(", ");
   const leftOut = witness === undefined ? "false" : witness('"__file"', '"__record"');
-  const good = `select ${list} from ${typed}${errors.length === 0 ? "" : ` where case when ${anyBroken(errors)} then ${leftOut} else true end`}`;
+  const kept = isDuplicate === undefined ? "true" : `not ${isDuplicate('"__file"', '"__record"')}`;
+  const filter =
+    errors.length > 0
+      ? ` where case when ${anyBroken(errors)} then ${leftOut} else ${kept} end`
+      : isDuplicate === undefined
+        ? ""
+        : ` where ${kept}`;
+  const good = `select ${list} from ${typed}${filter}`;
   const broken = errors.map(({ id, breaks }) => `case when ${breaks} then ${quoteText(id)} end`);
   const messages = errors.map((rule) => `case when ${rule.breaks} then ${messageOf(rule, protections)} end`);
   const bad = (records?: Iterable<number>): string => {
@@ -228,13 +256,36 @@ function splitRows(
       ? undefined
       : `select ${stored} from ${typed} where coalesce(${anyBroken(errors)}, false)`;
   };
+  const unbroken = errors.length === 0 ? "" : ` where not coalesce(${anyBroken(errors)}, false)`;
   return {
     columns,
     good,
+    distinguished:
+      deduplication === undefined
+        ? undefined
+        : `select "__file"::BIGINT as file, "__record"::BIGINT as record, ${distinctionOf(columns, deduplication)} from ${typed}${unbroken}`,
     bad,
     held,
     warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])),
   };
+}
+
+/** Of rows without a value in one of the columns nobody knows whether they are the same: each stays. */
+function distinctionOf(columns: readonly Column[], { by, order }: Deduplication): string {
+  const stored = (name: string): string => {
+    const column = columns.find((one) => one.name.toLowerCase() === name.toLowerCase());
+    if (column === undefined) throw new UnreadableFile(`the column "${name}" is missing, by which duplicates are told`);
+    return quoteName(column.name);
+  };
+  const rank = order === undefined ? "null" : stored(order);
+  if (by === undefined) {
+    // As JSON without what is missing: other files of the batch may have other columns.
+    const whole = columns.map(({ name }) => `${quoteName(name)} := ${quoteName(name)}`).join(", ");
+    return `json_merge_patch('{}', to_json(struct_pack(${whole})))::VARCHAR as same, ${rank} as rank`;
+  }
+  const same = by.map(stored);
+  const known = same.map((name) => `${name} is not null`).join(" and ");
+  return `case when ${known} then struct_pack(${same.map((name, index) => `k${index} := ${name}`).join(", ")}) end as same, ${rank} as rank`;
 }
 
 const NO_ROWS =

@@ -6,7 +6,7 @@ import { quoteName, quotePath } from "../analytics/sql-text.ts";
 import { contentOf, type Datasets } from "../dataset.ts";
 import { contractInvalid } from "../errors.ts";
 import { isHistoryColumn } from "../write-disposition.ts";
-import type { KeyedHashes } from "./keyed-hash.ts";
+import { type KeyedHashes, keyedValue } from "./keyed-hash.ts";
 import type { Reference } from "./reference.ts";
 import type { CompiledContract, RowRule } from "./rules.ts";
 
@@ -125,8 +125,9 @@ function ruleOf(
 ): RowRule {
   const stored = columns.map((column) => {
     const protection = of.compiled.treatments.get(column.toLowerCase())?.protection;
-    const hash = protection?.kind === "hash" ? of.hashes?.get(protection.secret) : undefined;
-    return hash === undefined ? quoteName(column) : `${hash}(${quoteName(column)})`;
+    const value = quoteName(column);
+    if (protection === undefined || protection.kind === "mask" || of.hashes === undefined) return value;
+    return keyedValue(protection, of.hashes, value) ?? value;
   });
   const there = `select ${tuple(keys.map((_, index) => `k${index}`))} from read_parquet(${quotePath(of.file)})`;
   const present = columns.map((column) => `${quoteName(column)} is not null`).join(" and ");

@@ -3,6 +3,7 @@ import { type LocatedProblem, readYaml, type YamlDocument } from "#base";
 import { typeOf } from "./column-type.ts";
 import { anomalySchema } from "./anomaly.ts";
 import { readReferences } from "./reference.ts";
+import { tableTreatmentProblems } from "./deduplicate.ts";
 import { serviceLevelProblems } from "./service-level.ts";
 import { treatmentProblems } from "./treatment.ts";
 import { meaningOfFormat } from "./value-format.ts";
@@ -246,6 +247,8 @@ function* ruleProblems(contract: Contract, yaml: YamlDocument): Generator<Locate
   for (const [tableIndex, table] of contract.schema.entries()) {
     const { properties, quality: rules } = table;
     for (const { path, ...problem } of readReferences(contract, table).problems)
+      yield { ...yaml.at(["schema", tableIndex, ...path]), ...problem };
+    for (const { path, ...problem } of tableTreatmentProblems(table))
       yield { ...yaml.at(["schema", tableIndex, ...path]), ...problem };
     const columns = new Set(properties.map(({ name }) => name));
     for (const [index, rule] of (rules ?? []).entries())

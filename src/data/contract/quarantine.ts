@@ -35,6 +35,7 @@ import { contractInvalid, datasetMissing, quarantineMissing } from "../errors.ts
 import { bindReferences } from "./bind-references.ts";
 import { readContract, tableOf } from "./contract.ts";
 import { registerKeyedHashes } from "./keyed-hash.ts";
+import { setRecordedBounds } from "./recorded-bounds.ts";
 import { compileContract } from "./rules.ts";
 
 export interface QuarantineDependencies {
@@ -347,8 +348,20 @@ async function judgeHeld(
       ? undefined
       : await bindReferences(dependencies, { compiled, versions, folder: of.folder, hashes });
   const contract =
-    bound === undefined || !TYPED_FORMATS.has(batch.sourceFormat) ? bound : { ...bound, formats: new Map() };
-  const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes, keys });
+    bound === undefined
+      ? undefined
+      : {
+          ...bound,
+          deduplication: undefined,
+          ...(TYPED_FORMATS.has(batch.sourceFormat) ? { formats: new Map() } : {}),
+        };
+  const typed = typeRows(source, { columns, mode: "discard_value", contract, hashes, keys, isDuplicate: undefined });
+  await setRecordedBounds(dependencies.store, connection, {
+    project: batch.project,
+    dataset: batch.dataset,
+    contract,
+    measured: typed.measured,
+  });
   const failing = new Set(
     (await connection.rows(`select record from (${typed.bad()}) where record is not null`)).map((row) =>
       Number(row["record"]),

@@ -4,6 +4,8 @@ import { typeOf } from "./column-type.ts";
 import { type AnomalyRule, anomalySchema } from "./anomaly.ts";
 import { isForeignKey, readReferences, type Reference } from "./reference.ts";
 import { promisedLevels, serviceLevelRules } from "./service-level.ts";
+import { type Deduplication, deduplicationOf } from "./deduplicate.ts";
+import { treatmentRules } from "./treatment-rules.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
 import { meaningOfFormat, type ValueFormat } from "./value-format.ts";
 import {
@@ -58,6 +60,8 @@ export interface CompiledContract {
   readonly formats: ReadonlyMap<string, ValueFormat>;
   /** Column, in lower case → what is done to its values, where the contract says. */
   readonly treatments: ReadonlyMap<string, Treatment>;
+  /** Which of rows that are the same is kept, where the contract says that one is. */
+  readonly deduplication: Deduplication | undefined;
 }
 
 /** Relationships of types that no rule is known for. */
@@ -91,7 +95,7 @@ export function compileContract(contract: Contract, described: ContractTable, da
   const anomalies: AnomalyRule[] = [];
   const target = { rows, dataset: whole, anomalies };
   for (const property of table.properties) {
-    rows.push(...propertyRules(property));
+    rows.push(...propertyRules(property), ...treatmentRules(property.name, treatmentOf(property)));
     if (property.unique === true)
       whole.push(duplicateRule({ id: `unique:${property.name}`, columns: [property.name], rule: { mustBe: 0 } }));
     for (const [index, rule] of (property.quality ?? []).entries())
@@ -124,6 +128,7 @@ export function compileContract(contract: Contract, described: ContractTable, da
         return treatment === undefined ? [] : [[property.name.toLowerCase(), treatment] as const];
       }),
     ),
+    deduplication: deduplicationOf(described),
   };
 }
 

@@ -145,12 +145,16 @@ export async function modelContractProblems(contract: string, context: AnalysisC
   const problems = await contractProblems(contract, context);
   if (problems.length > 0) return problems;
   const compiled = await compiledOf(contract, context);
-  return compiled === undefined || compiled.treatments.size === 0
+  const treated = [
+    ...(compiled?.deduplication === undefined ? [] : ["duplicate rows"]),
+    ...(compiled?.treatments.keys() ?? []),
+  ];
+  return treated.length === 0
     ? []
     : [
         {
           path: ["contract"],
-          message: `${contract} declares treatments of ${[...compiled.treatments.keys()].join(", ")}, which are for rows of a capture`,
+          message: `${contract} declares treatments of ${treated.join(", ")}, which are for rows of a capture`,
           hint: "Compute the values in the query or script, or capture under this contract.",
         },
       ];

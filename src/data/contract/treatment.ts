@@ -3,12 +3,15 @@ import { nearestName } from "#base";
 import { quoteText } from "../analytics/sql-text.ts";
 import { typeOf } from "./column-type.ts";
 import type { ContractProperty } from "./contract.ts";
+import { isOutlier, outlierProblem, type Outliers, outliersOf, outliersSchema } from "./outliers.ts";
+import { TOKEN_FORMATS, type TokenFormat } from "./token.ts";
 import { conversionOf, UNITS } from "./unit-conversion.ts";
 
 /** Name of the custom property (ODCS `customProperties`) that says how values of a column are treated. */
 const PROPERTY = "treatment";
 
 const number = z.number();
+const secretName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret");
 const treatmentSchema = z.strictObject({
   trim: z.boolean().optional(),
   keep: z.enum(["digits", "letters"]).optional(),
@@ -16,14 +19,15 @@ const treatmentSchema = z.strictObject({
   missing: z.array(z.string()).min(1).optional(),
   unit: z.strictObject({ from: z.string(), to: z.string() }).optional(),
   scale: z.strictObject({ multiply: number.optional(), add: number.optional() }).optional(),
-  outliers: z
-    .strictObject({ low: number.optional(), high: number.optional(), action: z.enum(["clip", "missing"]) })
-    .optional(),
+  outliers: outliersSchema.optional(),
   default: z.union([z.string(), number, z.boolean()]).optional(),
   mask: z.strictObject({ first: z.int().min(0).default(0), last: z.int().min(0).default(0) }).optional(),
-  hash: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_-]*$/, "expected the name of a secret")
+  hash: secretName.optional(),
+  tokenise: z
+    .union([
+      secretName.transform((secret) => ({ secret, format: undefined })),
+      z.strictObject({ secret: secretName, format: z.enum(TOKEN_FORMATS).optional() }),
+    ])
     .optional(),
 });
 
@@ -33,6 +37,8 @@ export type TreatmentDeclaration = z.infer<typeof treatmentSchema>;
 interface Stage {
   readonly name: string;
   apply(value: string): string;
+  /** SQL of what is counted, where that is not that the value is another one. */
+  counts?(value: string): string;
 }
 
 /** How values of one column are treated between the source and the dataset. */
@@ -45,8 +51,14 @@ export interface Treatment {
   readonly protection:
     | { readonly kind: "mask"; apply(value: string): string }
     | { readonly kind: "hash"; readonly secret: string }
+    | { readonly kind: "tokenise"; readonly secret: string; readonly format: TokenFormat }
     | undefined;
+  /** The values that one of the typed stages, or a rule, takes out. */
+  readonly outliers: Outliers | undefined;
 }
+
+/** Name of the typed stage before which values are measured for {@link Treatment.outliers}. */
+export const OUTLIERS_STAGE = "outliers";
 
 /** What is wrong with the treatment that a contract declares for a column: `path` leads on from the property. */
 export interface TreatmentProblem {
@@ -55,10 +67,13 @@ export interface TreatmentProblem {
   readonly hint?: string;
 }
 
-function declarationOf(
-  property: ContractProperty,
-): { readonly path: readonly (string | number)[]; readonly value: unknown } | undefined {
-  const entries: readonly unknown[] = Array.isArray(property.customProperties) ? property.customProperties : [];
+/** The treatment that a property or an object declares, as written. */
+export function declaredTreatment({
+  customProperties,
+}: {
+  readonly customProperties?: unknown;
+}): { readonly path: readonly (string | number)[]; readonly value: unknown } | undefined {
+  const entries: readonly unknown[] = Array.isArray(customProperties) ? customProperties : [];
   const index = entries.findIndex((entry) => isObject(entry) && entry["property"] === PROPERTY);
   const entry = entries[index];
   return isObject(entry) ? { path: ["customProperties", index, "value"], value: entry["value"] } : undefined;
@@ -72,7 +87,7 @@ const NUMBER_TYPE = /^(TINYINT|SMALLINT|INTEGER|BIGINT|FLOAT|DOUBLE|DECIMAL.*)$/
 const FRACTION_TYPE = /^(FLOAT|DOUBLE|DECIMAL.*)$/;
 
 export function* treatmentProblems(property: ContractProperty): Generator<TreatmentProblem> {
-  const declared = declarationOf(property);
+  const declared = declaredTreatment(property);
   if (declared === undefined) return;
   const checked = treatmentSchema.safeParse(declared.value);
   if (!checked.success) {
@@ -104,15 +119,15 @@ function* meaningProblems(
   property: ContractProperty,
   path: readonly (string | number)[],
 ): Generator<TreatmentProblem> {
-  const { unit, mask, hash } = treatment;
+  const { unit } = treatment;
   const type = typeOf(property) ?? "of no declared type";
-  if (mask !== undefined && hash !== undefined)
-    yield { path: [...path, "mask"], message: "A value is masked or hashed, not both" };
+  yield* protectionProblems(treatment, type, path);
   for (const { keys, fits, what, hint } of TYPES_NEEDED)
     for (const key of keys)
       if (treatment[key] !== undefined && !fits.test(type))
         yield { path: [...path, key], message: `${key} is for ${what}, and the column is ${type}`, hint };
-  yield* boundProblems(treatment, [...path, "outliers"]);
+  const bounds = treatment.outliers === undefined ? undefined : outlierProblem(treatment.outliers);
+  if (bounds !== undefined) yield { path: [...path, "outliers"], message: bounds };
   if (unit !== undefined && conversionOf(unit) === undefined)
     yield {
       path: [...path, "unit"],
@@ -121,9 +136,32 @@ function* meaningProblems(
     };
 }
 
+function* protectionProblems(
+  treatment: TreatmentDeclaration,
+  type: string,
+  path: readonly (string | number)[],
+): Generator<TreatmentProblem> {
+  const { tokenise } = treatment;
+  const [protection, other] = PROTECTIONS.filter((key) => treatment[key] !== undefined);
+  if (protection !== undefined && other !== undefined)
+    yield { path: [...path, protection], message: "A value is masked, hashed or tokenised, not both of them" };
+  if (tokenise?.format !== undefined && type !== "VARCHAR")
+    yield { path: [...path, "tokenise", "format"], message: `Tokens of a column that is ${type} are whole numbers` };
+  if (tokenise !== undefined && treatment.outliers !== undefined)
+    yield { path: [...path, "outliers"], message: "Numbers that name somebody have no outliers" };
+}
+
+const PROTECTIONS = ["mask", "hash", "tokenise"] as const;
+
 /** Treatments whose result has a type. */
 const TYPES_NEEDED = [
   { keys: ["mask", "hash"], fits: /^VARCHAR$/, what: "texts", hint: "Declare logicalType: string." },
+  {
+    keys: ["tokenise"],
+    fits: /^(VARCHAR|BIGINT)$/,
+    what: "texts and whole numbers",
+    hint: "Declare logicalType: string or integer.",
+  },
   {
     keys: ["unit", "scale"],
     fits: FRACTION_TYPE,
@@ -133,32 +171,30 @@ const TYPES_NEEDED = [
   { keys: ["outliers"], fits: NUMBER_TYPE, what: "numbers", hint: "Declare logicalType: number or integer." },
 ] as const;
 
-function* boundProblems(
-  { outliers }: TreatmentDeclaration,
-  path: readonly (string | number)[],
-): Generator<TreatmentProblem> {
-  if (outliers === undefined) return;
-  const { low, high } = outliers;
-  if ((low === undefined && high === undefined) || (low ?? -Infinity) > (high ?? Infinity))
-    yield { path, message: "outliers needs low, high, or both, low below high" };
-}
-
 /** The treatment of a column; undefined where the contract declares none. */
 export function treatmentOf(property: ContractProperty): Treatment | undefined {
-  const declared = declarationOf(property);
+  const declared = declaredTreatment(property);
   const checked = declared === undefined ? undefined : treatmentSchema.safeParse(declared.value);
   if (checked?.success !== true) return undefined;
-  const { mask, hash } = checked.data;
+  const type = typeOf(property);
+  const outliers = checked.data.outliers === undefined ? undefined : outliersOf(checked.data.outliers, property.name);
   return {
     text: textStages(checked.data),
-    typed: typedStages(checked.data, typeOf(property)),
-    protection:
-      hash !== undefined
-        ? { kind: "hash", secret: hash }
-        : mask === undefined
-          ? undefined
-          : { kind: "mask", apply: (value) => maskOf(value, mask) },
+    typed: typedStages(checked.data, { type, outliers }),
+    protection: protectionOf(checked.data, type),
+    outliers,
   };
+}
+
+function protectionOf(
+  { mask, hash, tokenise }: TreatmentDeclaration,
+  type: string | undefined,
+): Treatment["protection"] {
+  if (hash !== undefined) return { kind: "hash", secret: hash };
+  if (mask !== undefined) return { kind: "mask", apply: (value) => maskOf(value, mask) };
+  if (tokenise === undefined) return undefined;
+  const { secret, format = "text" } = tokenise;
+  return { kind: "tokenise", secret, format: type === "VARCHAR" ? format : "number" };
 }
 
 function textStages({ trim, keep, case: letters, missing }: TreatmentDeclaration): readonly Stage[] {
@@ -184,8 +220,8 @@ function textStages({ trim, keep, case: letters, missing }: TreatmentDeclaration
 }
 
 function typedStages(
-  { unit, scale, outliers, default: otherwise }: TreatmentDeclaration,
-  type: string | undefined,
+  { unit, scale, default: otherwise }: TreatmentDeclaration,
+  { type, outliers }: { readonly type: string | undefined; readonly outliers: Outliers | undefined },
 ): readonly Stage[] {
   const cast = (value: string): string => (type === undefined ? value : `cast(${value} as ${type})`);
   const stages: Stage[] = [];
@@ -196,18 +232,27 @@ function typedStages(
   ): void => void stages.push({ name, apply: (value) => cast(`(${value} * ${double(multiply)} + ${double(add)})`) });
   if (conversion !== undefined) linear("unit", conversion);
   if (scale !== undefined) linear("scale", scale);
-  if (outliers !== undefined) {
-    const { low, high, action } = outliers;
-    const replaced = (bound: number): string => (action === "clip" ? cast(String(bound)) : "null");
-    stages.push({
-      name: "outliers",
-      apply: (value) =>
-        `case ${low === undefined ? "" : `when ${value} < ${low} then ${replaced(low)} `}${high === undefined ? "" : `when ${value} > ${high} then ${replaced(high)} `}else ${value} end`,
-    });
-  }
+  if (outliers !== undefined) stages.push(outlierStage(outliers, type));
   if (otherwise !== undefined)
     stages.push({ name: "default", apply: (value) => `coalesce(${value}, ${cast(quoteText(String(otherwise)))})` });
   return stages;
+}
+
+function outlierStage(outliers: Outliers, type: string | undefined): Stage {
+  const { low, high, declared } = outliers;
+  // The nearest whole number may be beyond the bound.
+  const isWhole = type !== undefined && !FRACTION_TYPE.test(type);
+  const replaced = (bound: string, inwards: "ceil" | "floor"): string =>
+    declared.action === "clip" ? `cast(${isWhole ? `${inwards}(${bound})` : bound} as ${type})` : "null";
+  const counts = (value: string): string => isOutlier(outliers, `(${value})`);
+  // A rule holds the row back.
+  if (declared.action === "hold") return { name: OUTLIERS_STAGE, apply: (value) => value, counts };
+  return {
+    name: OUTLIERS_STAGE,
+    counts,
+    apply: (value) =>
+      `case ${low === undefined ? "" : `when ${value} < ${low} then ${replaced(low, "ceil")} `}${high === undefined ? "" : `when ${value} > ${high} then ${replaced(high, "floor")} `}else ${value} end`,
+  };
 }
 
 function double(value: number): string {

@@ -38,10 +38,16 @@ function toCheck({
   return { rule: id, expectation, severity, ...(holds === undefined ? {} : { found: value, holds }) };
 }
 
-function treatedOf(counts: NonNullable<DatasetContent["treated"]>): NonNullable<DatasetDetail["treated"]> {
-  return Object.entries(counts).map(([name, values]) => {
+function treatedOf({
+  treated = {},
+  bounds = {},
+}: Pick<DatasetContent, "treated" | "bounds">): NonNullable<DatasetDetail["treated"]> {
+  return Object.entries(treated).map(([name, values]) => {
     const at = name.lastIndexOf(": ");
-    return { column: name.slice(0, at), treatment: name.slice(at + 2), values };
+    const [column, treatment] = [name.slice(0, at), name.slice(at + 2)];
+    if (treatment !== "outliers") return { column, treatment, values };
+    const { low, high, why } = bounds[column] ?? {};
+    return { column, treatment, values, low, high, why };
   });
 }
 
@@ -115,7 +121,7 @@ export function createDatasetHandlers(platform: Platform): DatasetHandlers {
         ...(quarantine === undefined
           ? {}
           : { quarantine: await toQuarantineSummary(platform, params.name, quarantine) }),
-        ...(content.treated === undefined ? {} : { treated: treatedOf(content.treated) }),
+        ...(content.treated === undefined ? {} : { treated: treatedOf(content) }),
         ...(content.checks === undefined ? {} : { checks: content.checks.map(toCheck) }),
         ...(content.merged === undefined ? {} : { merged: content.merged }),
         contract: await platform.contractOf(params.name),

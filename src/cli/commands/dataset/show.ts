@@ -1,7 +1,9 @@
+import type { DatasetDetail } from "#api";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { formatCount } from "../../format.ts";
 import { withProject } from "../../session.ts";
+import type { Terminal } from "../../terminal.ts";
 
 export const command: Command = {
   usage: "dataset show NAME [--version N] [--limit N] [--sort COLUMN [--descending]]",
@@ -57,10 +59,7 @@ export const command: Command = {
             }),
           ),
         );
-      for (const { column, treatment, values } of treated)
-        terminal.note(
-          terminal.style("dim", terminal.say("treatedValues", { column, treatment, count: formatCount(values) })),
-        );
+      for (const one of treated) terminal.note(terminal.style("dim", describeTreated(terminal, one)));
       terminal.note(
         terminal.style(
           "dim",
@@ -72,6 +71,21 @@ export const command: Command = {
       );
     }),
 };
+
+function describeTreated(
+  terminal: Terminal,
+  { column, treatment, values, low, high, why }: NonNullable<DatasetDetail["treated"]>[number],
+): string {
+  const said = { column, treatment, count: formatCount(values) };
+  const text = terminal.say(treatment === "deduplicate" ? "duplicatesLeftOut" : "treatedValues", said);
+  const bounds = [low === undefined ? [] : `< ${formatBound(low)}`, high === undefined ? [] : `> ${formatBound(high)}`];
+  const details = why ?? bounds.flat().join(", ");
+  return details === "" ? text : `${text} (${details})`;
+}
+
+function formatBound(bound: number): string {
+  return String(Number(bound.toPrecision(6)));
+}
 
 function wholeNumber(option: string, text: string): number {
   const value = Number(text);
