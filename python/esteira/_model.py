@@ -11,7 +11,7 @@ from typing import Any
 
 from ._context import EsteiraError, context, output
 
-TASKS = ("binary_classification", "multiclass_classification", "regression")
+TASKS = ("binary_classification", "multiclass_classification", "regression", "outputs")
 TYPES = ("float", "integer", "string", "boolean")
 _MLFLOW_TYPES = {"float": "float", "integer": "long", "string": "string", "boolean": "boolean"}
 
@@ -31,7 +31,8 @@ def save_model(
     model    an ONNX graph (`onnx.ModelProto`, its bytes, the path of an `.onnx` file), or any model of Python: of
              scikit-learn, XGBoost, LightGBM, CatBoost, PyTorch or statsmodels, an `mlflow.pyfunc.PythonModel`, a
              function of a DataFrame, or any object with `predict` that can be pickled
-    task     binary_classification, multiclass_classification or regression; may be left out where the model tells
+    task     binary_classification, multiclass_classification or regression; may be left out where the model tells;
+             outputs: whatever the model gives, under its own names, in any shape
     inputs   the columns the model takes, in order: {"distance": "float", …}, [{"name": …, "type": …}, …] or a
              DataFrame that has them; types: float, integer, string, boolean
     label    the column the model predicts
@@ -230,7 +231,7 @@ def _mlmodel(name: str, columns: list[dict[str, str]], task: str) -> str:
     """An MLmodel file of MLflow's onnx flavour; JSON is YAML, and a JSON string inside stays one."""
     step = context()
     signature_inputs = json.dumps([{"type": _MLFLOW_TYPES[column["type"]], "name": column["name"], "required": True} for column in columns])
-    signature_outputs = json.dumps([{"type": "float", "name": "probability" if task == "binary_classification" else "prediction", "required": True}])
+    signature_outputs = None if task == "outputs" else json.dumps([{"type": "float", "name": "probability" if task == "binary_classification" else "prediction", "required": True}])
     facts = {
         "artifact_path": name,
         "flavors": {

@@ -49,7 +49,7 @@ class Model:
 
     def _classifier(self) -> Any:
         """What gives probabilities, where the task wants them and the library has them."""
-        if self.task == "regression" or "python_function" not in self.model.metadata.flavors:
+        if self.task in ("regression", "outputs") or "python_function" not in self.model.metadata.flavors:
             return None
         if not {"sklearn", "xgboost", "lightgbm", "catboost"} & set(self.model.metadata.flavors):
             return self._wrapped()
@@ -90,6 +90,8 @@ class Model:
 
     def predict(self, header: dict[str, Any], body: memoryview) -> tuple[dict[str, Any], bytes]:
         frame = self.frame(header, body)
+        if self.task == "outputs":
+            return _outputs(self.model.predict(frame), len(frame))
         if self.classifier is not None:
             shares = _matrix(self.classifier.predict_proba(frame), len(frame))
             labels = [str(label) for label in self.classifier.classes_]
@@ -103,8 +105,123 @@ class Model:
             return {"ok": True, "labels": [labels[position] for position in shares.argmax(axis=1)], "classCount": shares.shape[1]}, shares.tobytes()
         width = shares.shape[1]
         if width != 1 and not (width == 2 and self.task == "binary_classification"):
-            raise Unusable(f"it answered {width} numbers per row; a {self.task} answers {'1' if self.task == 'regression' else '1 or 2'}")
+            raise Unusable(f"it answered {width} numbers per row; a {self.task} answers {'1' if self.task == 'regression' else '1 or 2'}; the task outputs takes any shape")
         return {"ok": True}, shares[:, width - 1].tobytes()
+
+
+def _outputs(answer: Any, rows: int) -> tuple[dict[str, Any], bytes]:
+    """What a model of the task outputs gave: each output with its name, its type and the shape of one row."""
+    found = [(str(name), *_tensor(values, str(name), rows)) for name, values in _named(answer).items()]
+    if not found:
+        raise Unusable("it answered no output")
+    described = [{"name": name, "datatype": datatype, "shape": list(shape), **({} if texts is None else {"texts": texts})} for name, datatype, shape, texts, _ in found]
+    return {"ok": True, "outputs": described}, b"".join(body for *_, body in found)
+
+
+def _named(answer: Any) -> dict[Any, Any]:
+    """Outputs by name, of whatever a model may answer with: a table, a mapping, a tuple, records, an array, a list."""
+    import pandas as pd
+
+    if answer is None:
+        raise Unusable("it answered nothing")
+    if isinstance(answer, pd.DataFrame):
+        if not answer.columns.is_unique:
+            raise Unusable(f"it answered a table with a column twice: {', '.join(map(str, answer.columns))}")
+        return {name: answer[name] for name in answer.columns}
+    if isinstance(answer, pd.Series):
+        return {answer.name or "prediction": answer}
+    if isinstance(answer, dict):
+        return answer
+    if isinstance(answer, tuple):
+        names = getattr(answer, "_fields", None) or [f"output_{position}" for position in range(len(answer))]
+        return dict(zip(names, answer))
+    if isinstance(answer, list) and answer and all(isinstance(row, dict) for row in answer):
+        names = list(answer[0])
+        if any(set(row) != set(names) for row in answer):
+            raise Unusable(f"it answered rows with other keys than {', '.join(map(str, names))}")
+        return {name: [row[name] for row in answer] for name in names}
+    return {"prediction": answer}
+
+
+_KINDS = {"f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}
+_WIDE = {"FP64": "<f8", "FP32": "<f4", "INT64": "<i8", "BOOL": "u1"}
+
+
+def _tensor(values: Any, name: str, rows: int) -> tuple[str, tuple[int, ...], list[str] | None, bytes]:
+    """One output: its datatype, the shape of a row, its texts or the bytes of its numbers."""
+    import numpy as np
+
+    array = _array(values, name)
+    if array.ndim == 0 and rows == 1:
+        array = array.reshape(1)
+    if array.ndim == 0 or array.shape[0] != rows:
+        raise Unusable(f'its output "{name}" has the shape {list(array.shape)} for {rows} rows; its first dimension must be the rows')
+    if array.ndim > 32:
+        raise Unusable(f'its output "{name}" has {array.ndim} dimensions')
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8 and array.size and array.max() > 2**63 - 1:
+        raise Unusable(f'its output "{name}" holds {array.max()}, more than a whole number of 64 bits with a sign')
+    if array.dtype.kind in _KINDS:
+        narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+        datatype = "FP32" if narrow else _KINDS[array.dtype.kind]
+        return datatype, array.shape[1:], None, np.ascontiguousarray(array, dtype=_WIDE[datatype]).tobytes()
+    return "BYTES", array.shape[1:], [_text(value) for value in array.reshape(-1).tolist()], b""
+
+
+def _array(values: Any, name: str) -> Any:
+    """An array of numbers, truth values or texts; of objects only where they are texts or something like it."""
+    import numpy as np
+
+    for step in ("detach", "cpu"):
+        values = getattr(values, step)() if hasattr(values, step) else values
+    if str(getattr(values, "dtype", "")) == "torch.bfloat16":
+        values = values.float()
+    if hasattr(values, "toarray"):
+        values = values.toarray()
+    if hasattr(values, "isna") and str(getattr(values, "dtype", "object")) not in ("object", "category"):
+        # Columns of pandas with missing whole numbers or truth values have no array of them.
+        missing = values.isna()
+        if str(values.dtype).lower().startswith(("int", "uint", "bool", "float")) and missing.any():
+            return values.astype("float64").to_numpy()
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return values
+    cells = list(values) if isinstance(values, np.ndarray) and values.ndim == 1 else values
+    try:
+        array = np.asarray([0.0 if cell is None else cell for cell in cells] if isinstance(cells, list) and any(cell is None for cell in cells) else cells)
+    except ValueError:
+        raise Unusable(f'its output "{name}" holds lists of several lengths; each row must have the same shape') from None
+    if isinstance(cells, list) and any(cell is None for cell in cells):
+        if array.dtype.kind in "iufb" and array.ndim == 1:
+            return np.array([np.nan if cell is None else float(cell) for cell in cells])
+        return np.array(cells, dtype=object)
+    if array.dtype.kind in "US" and not _are_texts(cells):
+        return np.asarray(cells, dtype=object)
+    if array.dtype.kind == "O" and isinstance(cells, list) and any(isinstance(cell, (list, tuple, np.ndarray)) for cell in cells) and array.ndim == 1:
+        raise Unusable(f'its output "{name}" holds lists of several lengths; each row must have the same shape')
+    return array
+
+
+def _are_texts(cells: Any) -> bool:
+    """numpy makes texts of numbers that stand beside texts."""
+    return all(_are_texts(cell) if isinstance(cell, (list, tuple)) or getattr(cell, "ndim", 0) > 0 else isinstance(cell, str) for cell in cells) if not isinstance(cells, str) else True
+
+
+def _text(value: Any) -> str:
+    import base64
+
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, tuple, bool)) else str(value)
 
 
 def _is_matrix_of_floats(answer: Any) -> bool:

@@ -19,6 +19,7 @@ export { isSignatureOf, type SignedMessage, signMessage } from "./message-signat
 export { type Counter, createMetrics, type Histogram, type Metrics, type Reading } from "./metrics.ts";
 export { nearestName } from "./nearest.ts";
 export { formatQuantity } from "./quantity.ts";
+export { rawJson } from "./raw-json.ts";
 export {
   type FilePosition,
   formatProblems,

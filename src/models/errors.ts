@@ -128,12 +128,12 @@ export const taskMissing: ErrorFactory<{ asset: string; found: string | undefine
     status: 400,
     message: ({ asset, found }) =>
       found === undefined
-        ? `MLmodel of model "${asset}" does not say whether it is a regression or a classification, and its outputs do not tell`
-        : `MLmodel of model "${asset}" names the task ${found}; expected binary_classification, multiclass_classification or regression`,
+        ? `MLmodel of model "${asset}" does not say whether it is a regression, a classification, or outputs of another kind, and its outputs do not tell`
+        : `MLmodel of model "${asset}" names the task ${found}; expected binary_classification, multiclass_classification, regression or outputs`,
     hint: () =>
       'Say it when it is saved: save_model(…, metadata={"esteira.task": "binary_classification"}), or of the run: mlflow.set_tag("esteira.task", "binary_classification").',
     solve:
-      'Give `save_model` the metadata `{"esteira.task": …}`, or the run a tag `esteira.task`: `binary_classification`, `multiclass_classification` or `regression`.',
+      'Give `save_model` the metadata `{"esteira.task": …}`, or the run a tag `esteira.task`: `binary_classification`, `multiclass_classification`, `regression` or `outputs`.',
   },
 );
 

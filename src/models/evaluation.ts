@@ -21,8 +21,9 @@ export interface ScoredSample {
 /** Above this probability a row counts as class 1; a tie goes to class 0, as in scikit-learn. */
 const DECISION_THRESHOLD = 0.5;
 
-/** The metrics that exist for a task. */
+/** The metrics that exist for a task; outputs of any shape have none. */
 export function metricsOf(task: ModelTask): readonly MetricName[] {
+  if (task === "outputs") return [];
   if (task === "regression") return REGRESSION_METRICS;
   return task === "binary_classification" ? BINARY_METRICS : MULTICLASS_METRICS;
 }

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { descriptionInvalid } from "./errors.ts";
 
-export const MODEL_TASKS = ["binary_classification", "multiclass_classification", "regression"] as const;
+export const MODEL_TASKS = ["binary_classification", "multiclass_classification", "regression", "outputs"] as const;
+/** What a model predicts; `outputs`: named outputs of any shape, as the model gives them. */
 export type ModelTask = (typeof MODEL_TASKS)[number];
 
 export const COLUMN_TYPES = ["float", "integer", "string", "boolean"] as const;

@@ -307,7 +307,7 @@ async function measure(
   options: { readonly scorer: Scorer; readonly request: ReferenceRequest },
 ): Promise<Measured> {
   const truth = model.label === undefined ? undefined : rows.columns.get(model.label);
-  if (truth === undefined || rows.rowCount === 0) return NOT_MEASURED;
+  if (truth === undefined || rows.rowCount === 0 || model.task === "outputs") return NOT_MEASURED;
   const labels = toLabels(truth, model);
   if (labels.every(Number.isNaN)) return NOT_MEASURED;
   const sample: ScoredSample = {

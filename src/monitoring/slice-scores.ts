@@ -11,6 +11,7 @@ const LOSSES = {
   binary_classification: "squared_error",
   multiclass_classification: "error",
   regression: "absolute_error",
+  outputs: "absolute_error",
 } as const satisfies Record<ModelTask, string>;
 
 /** The slices in which a model got worse, and the strongest of them as one series: 0 when there is none. */
@@ -92,7 +93,7 @@ function toRows(
   const loss = Float64Array.from(known, (row) => {
     const [label, prediction] = [labels[row] ?? 0, predictions[row] ?? 0];
     if (task === "multiclass_classification") return Number(label !== prediction);
-    return task === "regression" ? Math.abs(label - prediction) : (label - prediction) ** 2;
+    return task === "binary_classification" ? (label - prediction) ** 2 : Math.abs(label - prediction);
   });
   const all = known.length === labels.length;
   return {

@@ -106,12 +106,14 @@ export async function readWindow(
   predictions: Pick<Predictions, "scan">,
   key: EndpointKey,
   range: WindowRange,
-  model: Pick<ModelDescription, "inputs" | "classes">,
+  model: Pick<ModelDescription, "inputs" | "classes"> & Partial<Pick<ModelDescription, "task">>,
 ): Promise<WindowRows> {
   const widest = Math.floor(MOST_VALUES / Math.max(1, model.inputs.length));
   const { atMost = Math.min(LARGEST_SAMPLE, Math.max(SMALLEST_SAMPLE, widest)) } = range;
   const versions = new Map<string, number>();
   const classes = createClassIndex(model.classes);
+  // Outputs of any shape are no classes.
+  const isOfClasses = model.task !== "outputs";
   const inputs = collectInputs(model, range.segments, atMost);
   const outcomes = collectOutcomes(model, range.segments, atMost);
   await scanWindow(predictions, key, { fromMs: range.fromMs, toMs: range.toMs }, (page) => {
@@ -119,7 +121,8 @@ export async function readWindow(
       if (isOnTrial(row, range)) continue;
       range.see?.(row);
       versions.set(row.model_version_id, (versions.get(row.model_version_id) ?? 0) + 1);
-      const prediction = row.prediction ?? (row.prediction_text === null ? NaN : classes(row.prediction_text));
+      const text = isOfClasses ? row.prediction_text : null;
+      const prediction = row.prediction ?? (text === null ? NaN : classes(text));
       const label = row.label ?? (row.label_text === null ? NaN : classes(row.label_text));
       inputs.add(row, prediction);
       if (!Number.isNaN(label)) outcomes.add(row, { prediction, label });

@@ -6,6 +6,7 @@ import type { PredictRequest } from "./endpoints.ts";
 import { valuesRefused } from "./errors.ts";
 import type { LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel } from "./loaded-model.ts";
+import { assertSameForm, generalize } from "./model-tensor.ts";
 import type { PredictionLog } from "./prediction-log.ts";
 import { type PredictionPart, runPart } from "./prediction-part.ts";
 import type { RowSource } from "./row-source.ts";
@@ -66,6 +67,7 @@ export function createArms({
       const startMs = clock.monotonic();
       try {
         const part = await runPart(current.candidate, "candidate", rows, request);
+        assertSameOutputs(current.stable, part);
         return { part, seen: answered(part, clock.monotonic() - startMs, assigned) };
       } catch (error) {
         // The caller must not pay for a trial: the stable version answers these rows too.
@@ -127,6 +129,13 @@ export function createArms({
         .finally(() => shadows--);
     },
   };
+}
+
+/** Callers rely on the outputs of the stable version, whose rows stand beside the candidate's. */
+function assertSameOutputs(stable: LoadedModel, { output }: PredictionPart): void {
+  const known = stable.outputs();
+  if (output.kind === "tensors" && known !== undefined)
+    assertSameForm([{ tensors: known }, { tensors: generalize(known, output.tensors) }]);
 }
 
 /** What no version could have answered: refused before any was asked. */

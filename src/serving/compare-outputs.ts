@@ -1,6 +1,7 @@
 import { type AnswerComparison, bucketOfClass, bucketOfNumber } from "#delivery";
 import type { ModelOutput } from "./model-runtime.ts";
 import type { ModelSignature } from "./model-signature.ts";
+import { describeForms, type ModelTensor, sizeOf } from "./model-tensor.ts";
 
 /** Rows of an answer by what was answered. */
 export function countOutputs(output: ModelOutput, { task }: ModelSignature): Readonly<Record<string, number>> {
@@ -9,6 +10,7 @@ export function countOutputs(output: ModelOutput, { task }: ModelSignature): Rea
   const add = (bucket: string): void => {
     counts[bucket] = (counts[bucket] ?? 0) + 1;
   };
+  if (output.kind === "tensors") return counts;
   if (output.kind === "classes") for (const label of output.labels) add(bucketOfClass(label));
   else for (const value of output.values) add(bucketOfNumber(value, isProbability));
   return counts;
@@ -24,6 +26,7 @@ export function compareOutputs(given: ModelOutput, shadow: ModelOutput): AnswerC
       agreed: given.labels.filter((label, row) => label === labels[row]).length,
     };
   }
+  if (given.kind === "tensors" && shadow.kind === "tensors") return compareTensors(given, shadow);
   if (given.kind !== "numbers" || shadow.kind !== "numbers") return { rows: 0, difference: 0, agreed: 0 };
   let [rows, difference, agreed] = [0, 0, 0];
   for (const [row, value] of given.values.entries()) {
@@ -34,4 +37,32 @@ export function compareOutputs(given: ModelOutput, shadow: ModelOutput): AnswerC
     if (apart === 0) agreed++;
   }
   return { rows, difference, agreed };
+}
+
+type Tensors = Extract<ModelOutput, { kind: "tensors" }>;
+
+/** Of each row the mean distance of its numbers; texts agree or do not. Outputs of other forms are not compared. */
+function compareTensors(given: Tensors, shadow: Tensors): AnswerComparison {
+  if (describeForms(given.tensors) !== describeForms(shadow.tensors)) return { rows: 0, difference: 0, agreed: 0 };
+  let [rows, difference, agreed] = [0, 0, 0];
+  for (let row = 0; row < given.rowCount; row++) {
+    const distances = given.tensors.flatMap((tensor, position) => distancesOf(tensor, shadow.tensors[position], row));
+    const finite = distances.filter(Number.isFinite);
+    if (finite.length < distances.length) continue;
+    rows++;
+    const mean = finite.reduce((sum, each) => sum + each, 0) / Math.max(1, finite.length);
+    difference += mean;
+    if (mean === 0) agreed++;
+  }
+  return { rows, difference, agreed };
+}
+
+function distancesOf(tensor: ModelTensor, other: ModelTensor | undefined, row: number): readonly number[] {
+  const size = sizeOf(tensor);
+  return Array.from({ length: size }, (_, at) => {
+    const [one, two] = [tensor.values[row * size + at], other?.values[row * size + at]];
+    return typeof one === "string" || typeof two === "string"
+      ? Number(one !== two)
+      : Math.abs(Number(one) - Number(two));
+  });
 }

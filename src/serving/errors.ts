@@ -48,6 +48,14 @@ export const exampleFailed: ErrorFactory<{ model: string; reason: string }> = de
   solve: "Correct the example row or the input types when the model is saved, and deploy the new version.",
 });
 
+export const outputsDiffer: ErrorFactory<{ forms: readonly string[] }> = defineError("SERVING_OUTPUTS_DIFFER", {
+  status: 500,
+  message: ({ forms }) => `The rows of the request were answered in several forms, expected one: ${forms.join("; ")}`,
+  hint: () => "Send rows one request each, or let the model answer each row with the same outputs and shapes.",
+  solve:
+    "Make the model's outputs the same for each row, names, types and shapes; in a trial, the candidate's as the stable version's.",
+});
+
 /** A cell that does not fit the model's signature. `row` counts from 0. */
 export const inputInvalid: ErrorFactory<{
   column: string;

@@ -4,6 +4,7 @@ import { readModelContent } from "#models";
 import { exampleFailed, modelUnusable, runtimeFailed, valuesRefused } from "./errors.ts";
 import type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
+import { generalize, type TensorForm } from "./model-tensor.ts";
 import type { TrainingNulls } from "./ports.ts";
 import { type InputColumns, readInputs, sourceOfRecords } from "./row-source.ts";
 import { type Batcher, createBatcher, type RunOptions } from "./runtime/batcher.ts";
@@ -19,6 +20,8 @@ export interface LoadedModel {
   /** `delay version 3` */
   readonly title: string;
   run(inputs: InputColumns, options?: RunOptions): Promise<ModelOutput>;
+  /** Forms of its outputs, of the task `outputs`, as far as its answers have shown them. */
+  readonly outputs: () => readonly TensorForm[] | undefined;
   readonly counters: Batcher["counters"];
 }
 
@@ -77,7 +80,8 @@ export function createLoadedModels(options: {
       ...(options.maxWaiting === undefined ? {} : { maxWaiting: options.maxWaiting }),
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     });
-    const model = { version, signature, title, run: batcher.run, counters: batcher.counters };
+    const { run, outputs } = withForms(batcher.run);
+    const model = { version, signature, title, run, outputs, counters: batcher.counters };
     try {
       await answerExample(model, runtime.name);
     } catch (error) {
@@ -118,6 +122,19 @@ export function createLoadedModels(options: {
       held.delete(key);
       const { handle } = await known.loaded;
       await handle.unload();
+    },
+  };
+}
+
+/** Remembers the forms of what was answered. */
+function withForms(run: LoadedModel["run"]): Pick<LoadedModel, "run" | "outputs"> {
+  let forms: readonly TensorForm[] | undefined;
+  return {
+    outputs: () => forms,
+    async run(inputs, options) {
+      const output = await run(inputs, options);
+      if (output.kind === "tensors" && output.tensors.length > 0) forms = generalize(forms, output.tensors);
+      return output;
     },
   };
 }

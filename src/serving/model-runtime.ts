@@ -1,6 +1,7 @@
 import type { AssetVersion } from "#metadata-store";
 import type { ModelDescription } from "#models";
 import type { ModelSignature } from "./model-signature.ts";
+import type { ModelTensor } from "./model-tensor.ts";
 import type { InputColumns } from "./row-source.ts";
 
 /** What computes a version's answers; `runtime` of its `model.json`. */
@@ -23,6 +24,12 @@ export type ModelOutput =
       /** Row-major, `classCount` per row; empty when the model gives none. */
       readonly probabilities: Float64Array;
       readonly classCount: number;
+    }
+  | {
+      /** Of the task `outputs`: what the model gives, under its own names. */
+      readonly kind: "tensors";
+      readonly rowCount: number;
+      readonly tensors: readonly ModelTensor[];
     };
 
 /** A version to load, with what its description says of its inputs. */

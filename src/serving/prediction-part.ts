@@ -1,4 +1,4 @@
-import { newId } from "#base";
+import { digestOf, newId } from "#base";
 import type { EndpointKey, NewPrediction, PredictionArm } from "#metadata-store/serving";
 import type { FeatureReport, PredictRequest } from "./endpoints.ts";
 import type { ModelSignature } from "./model-signature.ts";
@@ -6,6 +6,7 @@ import { toContextText, toFeatureTexts } from "./feature-text.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type InputColumns, readInputs, selectRows } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
+import { answerOf, assertSameForm, type ModelTensor, placeTensors, rowOf } from "./model-tensor.ts";
 
 /** The rows of a request that one model answered. */
 export interface PredictionPart {
@@ -64,7 +65,7 @@ export function toPredictionRows(
 ): NewPrediction[] {
   const features = toFeatureTexts(part.model.signature, part.inputs);
   return part.rows.map((row, index) => {
-    const value = part.output.kind === "numbers" ? part.output.values[index] : undefined;
+    const { value, text } = toLogged(part.output, index);
     const known = part.arm === "shadow" ? undefined : ids.predictionIds[row];
     return {
       id: known ?? newId(ids.nowMs),
@@ -82,12 +83,40 @@ export function toPredictionRows(
           ? toContextText(part.model.signature, request.source, row)
           : undefined,
       prediction: value === undefined || Number.isNaN(value) ? undefined : value,
-      predictionText: part.output.kind === "classes" ? part.output.labels[index] : undefined,
+      predictionText: text,
       entityKey: request.entityKeys?.[row],
       featureStatus: statusText(request.features, row),
       propensity: ids.chanceOf?.(row),
     };
   });
+}
+
+/** What the log keeps of a row's answer: a number, or a text. */
+function toLogged(
+  output: ModelOutput,
+  row: number,
+): { readonly value?: number | undefined; readonly text?: string | undefined } {
+  if (output.kind === "numbers") return { value: output.values[row] };
+  if (output.kind === "classes") return { text: output.labels[row] };
+  const { tensors } = output;
+  const answer = answerOf(tensors, row);
+  if (tensors.length === 1 && typeof answer === "number") return { value: answer };
+  if (tensors.length === 1 && typeof answer === "string" && answer.length <= LONGEST_LOGGED) return { text: answer };
+  const text = JSON.stringify(answer);
+  return { text: text.length <= LONGEST_LOGGED ? text : JSON.stringify(digestOfRow(tensors, row)) };
+}
+
+/** Characters of one answer. */
+const LONGEST_LOGGED = 16_384;
+
+/** Of what is too long for the log: by which a later answer can be told to be the same one. */
+function digestOfRow(tensors: readonly ModelTensor[], row: number): object {
+  return Object.fromEntries(
+    tensors.map((tensor) => [
+      tensor.name,
+      { shape: tensor.shape, datatype: tensor.datatype, digest: digestOf(JSON.stringify(rowOf(tensor, row))) },
+    ]),
+  );
 }
 
 /** undefined where no feature was asked of the online store; what was read as it is stored has no entry. */
@@ -102,6 +131,13 @@ function statusText(report: FeatureReport | undefined, row: number): string | un
 export function joinOutputs(parts: readonly PredictionPart[], rowCount: number): ModelOutput {
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) return first.output;
+  if (parts.some((part) => part.output.kind === "tensors")) {
+    const placed = parts.flatMap(({ rows, output }) =>
+      output.kind === "tensors" ? [{ tensors: output.tensors, rows }] : [{ tensors: [], rows }],
+    );
+    assertSameForm(placed);
+    return { kind: "tensors", rowCount, tensors: placeTensors(placed, rowCount) };
+  }
   if (parts.every((part) => part.output.kind === "numbers")) {
     const values = new Float64Array(rowCount);
     for (const { rows, output } of parts) {

@@ -6,6 +6,7 @@ import { readModelContent } from "#models";
 import type { AnalysisContext, AttemptContext, Problem, StepAnalysis, StepKind, StepOutcome } from "#pipeline";
 import { scoredColumnMissing, scoredKeyInvalid, scoredInputMissing } from "./errors.ts";
 import { scoreRows } from "./score-rows.ts";
+import { isOutputColumn, PREDICTION } from "./scored-outputs.ts";
 import type { BatchScorer } from "./scorer.ts";
 
 /** `score: MODEL` over a dataset. */
@@ -31,7 +32,6 @@ export interface ScoreKindDependencies {
 }
 
 /** What stands beside the key in the dataset that is made. */
-const PREDICTION = "prediction";
 const MODEL_VERSION = "model_version";
 const MODEL_DIGEST = "model_digest";
 const INPUTS_DIGEST = "inputs_digest";
@@ -126,10 +126,11 @@ async function scoreDataset(attempt: AttemptContext<ScoreDeclaration>, scoring: 
   const inputs = readModelContent(model).model.inputs.map(({ name }) => name);
   assertColumns(scoring, (await datasets.snapshot(rows)).columns, [...keys, ...inputs]);
   const total = await readRows(scoring, { keys, inputs });
-  await keepPredicted(attempt, scoring, keys);
+  const kept = await keepPredicted(attempt, scoring, keys);
   const todo = await countOf(connection, `"rows to score"`);
-  await predictRows(attempt, scoring, { inputs, todo });
+  const given = (await predictRows(attempt, scoring, { inputs, todo, kept })).map((name) => `p.${quoteName(name)}`);
   const names = keys.map(quoteName).join(", ");
+  const digests = `${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST}`;
   const operation = {
     project: attempt.project,
     asset: attempt.step,
@@ -138,7 +139,7 @@ async function scoreDataset(attempt: AttemptContext<ScoreDeclaration>, scoring: 
   const made = await datasets.write({
     ...operation,
     disposition: "replace",
-    select: `select ${names}, ${PREDICTION}, ${MODEL_VERSION}, ${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST} from "rows kept" union all select ${names}, ${PREDICTION}, ${model.version}::bigint as ${MODEL_VERSION}, ${quoteText(model.digest)} as ${MODEL_DIGEST}, ${INPUTS_DIGEST} from "rows to score" r join "rows scored" p on p.rowid + 1 = r."row number"`,
+    select: `select ${names}, ${given.join(", ")}, ${MODEL_VERSION}, ${digests} from "rows kept" p union all select ${names}, ${given.join(", ")}, ${model.version}::bigint as ${MODEL_VERSION}, ${digests} from "rows to score" r join "rows scored" p on p.rowid + 1 = r."row number"`,
     connection,
     expectedRows: total,
     signal: attempt.signal,
@@ -194,44 +195,55 @@ async function readRows(
   return total;
 }
 
-/** Parts the rows in those that the same model version has predicted as they are, and those that are to be scored. */
+/**
+ * Parts the rows in those that the same model version has predicted as they are, and those that are to be scored.
+ *
+ * @returns the columns of the predictions that are kept
+ */
 async function keepPredicted(
   attempt: AttemptContext<ScoreDeclaration>,
   { connection, datasets, store, model }: Scoring,
   keys: readonly string[],
-): Promise<void> {
+): Promise<readonly string[]> {
   const names = keys.map((key) => `a.${quoteName(key)}`).join(", ");
   const before = await store.read((transaction) =>
     getAssetVersion(transaction, { project: attempt.project, asset: attempt.step }),
   );
   const columns = before?.kind === "data" ? (await datasets.snapshot(before)).columns.map(({ name }) => name) : [];
-  const wanted = [...keys, PREDICTION, MODEL_VERSION, MODEL_DIGEST, INPUTS_DIGEST];
+  const own = isOfOutputs(model) ? columns.filter((name) => isOutputColumn(name) && !keys.includes(name)) : [];
+  const given = own.length > 0 ? own : [PREDICTION];
+  const wanted = [...keys, ...given, MODEL_VERSION, MODEL_DIGEST, INPUTS_DIGEST];
   const isUsable = before !== undefined && wanted.every((name) => columns.includes(name));
   const earlier = isUsable ? await datasets.relation(before) : undefined;
   await connection.run(
     `create or replace temp table "rows kept" as select ${names}, ${
       earlier === undefined
         ? `null::double as ${PREDICTION}, 0::bigint as ${MODEL_VERSION}, a.${INPUTS_DIGEST} from "all rows" a where false`
-        : `p.${PREDICTION}, ${model.version}::bigint as ${MODEL_VERSION}, a.${INPUTS_DIGEST} from "all rows" a join ${earlier} p on ${keys.map((key) => `a.${quoteName(key)} = p.${quoteName(key)}`).join(" and ")} and a.${INPUTS_DIGEST} = p.${INPUTS_DIGEST} and p.${MODEL_DIGEST} = ${quoteText(model.digest)}`
+        : `${given.map((name) => `p.${quoteName(name)}`).join(", ")}, ${model.version}::bigint as ${MODEL_VERSION}, a.${INPUTS_DIGEST} from "all rows" a join ${earlier} p on ${keys.map((key) => `a.${quoteName(key)} = p.${quoteName(key)}`).join(" and ")} and a.${INPUTS_DIGEST} = p.${INPUTS_DIGEST} and p.${MODEL_DIGEST} = ${quoteText(model.digest)}`
     }`,
   );
   await connection.run(
     `create or replace temp table "rows to score" as select row_number() over () as "row number", a.* from "all rows" a where not exists (select 1 from "rows kept" k where ${keys.map((key) => `k.${quoteName(key)} = a.${quoteName(key)}`).join(" and ")})`,
   );
+  return earlier === undefined ? [PREDICTION] : given;
 }
 
+/** Predicts what is to be scored into `rows scored`. @returns the columns of the predictions, kept ones too */
 async function predictRows(
   attempt: AttemptContext<ScoreDeclaration>,
   { connection, scorer, model }: Scoring,
-  { inputs, todo }: { readonly inputs: readonly string[]; readonly todo: number },
-): Promise<void> {
+  facts: { readonly inputs: readonly string[]; readonly todo: number; readonly kept: readonly string[] },
+): Promise<readonly string[]> {
+  const { inputs, todo, kept } = facts;
+  let given: readonly string[] = kept;
   if (todo === 0) {
-    const type = readModelContent(model).model.task === "multiclass_classification" ? "varchar" : "double";
-    await connection.run(`create or replace temp table "rows scored" (${PREDICTION} ${type}, probability double)`);
+    await connection.run(
+      `create or replace temp table "rows scored" as select ${kept.map(quoteName).join(", ")} from "rows kept" where false`,
+    );
   } else {
     const opened = await scorer.open(model, (line) => attempt.log(line));
     try {
-      await scoreRows({ connection, table: "rows to score", total: todo, inputs }, opened, {
+      given = await scoreRows({ connection, table: "rows to score", total: todo, inputs }, opened, {
         scores: "rows scored",
         signal: attempt.signal,
         progress: (done) => attempt.progress(done, todo, "rows"),
@@ -240,9 +252,32 @@ async function predictRows(
       await opened.close();
     }
   }
+  if (isOfOutputs(model)) {
+    // A version with other outputs keeps nothing of an earlier one.
+    if (todo > 0 && (await countOf(connection, `"rows kept"`)) === 0) await emptyKept(connection, given);
+    return given;
+  }
   // Kept rows of a model of classes have texts, of which there may be none.
-  const [column] = await connection.describe(`select ${PREDICTION} from "rows scored"`);
-  if (column?.type === "VARCHAR") await connection.run(`alter table "rows kept" alter ${PREDICTION} type varchar`);
+  if (readModelContent(model).model.task === "multiclass_classification") {
+    await connection.run(`alter table "rows kept" alter ${PREDICTION} type varchar`);
+    await connection.run(`alter table "rows scored" alter ${PREDICTION} type varchar`);
+  }
+  return [PREDICTION];
+}
+
+/** No kept rows, with the columns of what was scored. */
+async function emptyKept(connection: AnalyticsConnection, given: readonly string[]): Promise<void> {
+  const named = given.map((name) => `p.${quoteName(name)}`).join(", ");
+  const others = (await connection.describe(`select * from "rows kept"`))
+    .filter(({ name }) => !isOutputColumn(name))
+    .map(({ name }) => `k.${quoteName(name)}`);
+  await connection.run(
+    `create or replace temp table "rows kept" as select ${[...others, named].join(", ")} from "rows kept" k, "rows scored" p where false`,
+  );
+}
+
+function isOfOutputs(model: AssetVersion): boolean {
+  return readModelContent(model).model.task === "outputs";
 }
 
 function provenanceOf(attempt: AttemptContext<ScoreDeclaration>, { model, rows }: Scoring): Record<string, Json> {

@@ -1,5 +1,6 @@
 import { type AnalyticsConnection, type ColumnBatch, quoteName } from "#data";
 import type { ModelOutput } from "./model-runtime.ts";
+import { createScoredOutputs, PREDICTION } from "./scored-outputs.ts";
 import type { OpenScorer } from "./scorer.ts";
 
 /** What is predicted: rows of a temporary table of the connection, numbered from 1 in `row number`. */
@@ -18,7 +19,10 @@ const ROWS_PER_READ = 131_072;
  * order, with `prediction` (a number, or the name of a class) and `probability` (of that class, where the model gives
  * one). While a part is computed the next one is read.
  *
+ * Outputs of any shape have a column each instead: `prediction`, or `prediction_NAME` where there are several.
+ *
  * @param options.progress is told how many rows are done
+ * @returns the columns of the answer, without `probability` where the model gives none
  * @throws SERVING_INPUT_INVALID, SERVING_SCORE_FAILED; AbortError when the signal aborts
  */
 export async function scoreRows(
@@ -29,12 +33,43 @@ export async function scoreRows(
     readonly signal?: AbortSignal | undefined;
     readonly progress?: ((done: number) => void) | undefined;
   },
-): Promise<void> {
-  const { connection, total } = rows;
+): Promise<readonly string[]> {
+  const { connection } = rows;
+  if (scorer.signature.task === "outputs") return scoreOutputs(rows, scorer, options);
   const type = scorer.signature.task === "multiclass_classification" ? "varchar" : "double";
   await connection.run(
     `create or replace temp table ${quoteName(options.scores)} (prediction ${type}, probability double)`,
   );
+  await scoreParts(rows, scorer, {
+    ...options,
+    take: (output) => connection.append(options.scores, toColumns(output)),
+  });
+  return type === "varchar" ? [PREDICTION, "probability"] : [PREDICTION];
+}
+
+async function scoreOutputs(
+  rows: RowsToScore,
+  scorer: OpenScorer,
+  options: Parameters<typeof scoreRows>[2],
+): Promise<readonly string[]> {
+  const scored = createScoredOutputs(rows.connection, options.scores);
+  await scoreParts(rows, scorer, {
+    ...options,
+    take: async (output) => {
+      if (output.kind === "tensors") await scored.append(output.tensors, output.rowCount);
+    },
+  });
+  return scored.finish();
+}
+
+async function scoreParts(
+  rows: RowsToScore,
+  scorer: OpenScorer,
+  options: Pick<Parameters<typeof scoreRows>[2], "signal" | "progress"> & {
+    readonly take: (output: ModelOutput) => Promise<void>;
+  },
+): Promise<void> {
+  const { total } = rows;
   let next = readPart(rows, 0);
   for (let start = 0; start < total; start += ROWS_PER_READ) {
     // oxlint-disable-next-line no-await-in-loop -- part after part
@@ -46,12 +81,17 @@ export async function scoreRows(
     let done = start;
     for await (const output of scorer.predict(part, start + 1)) {
       options.signal?.throwIfAborted();
-      await connection.append(options.scores, toColumns(output));
-      done += output.kind === "numbers" ? output.values.length : output.labels.length;
+      await options.take(output);
+      done += countRows(output);
       options.progress?.(done);
     }
   }
   await next;
+}
+
+function countRows(output: ModelOutput): number {
+  if (output.kind === "tensors") return output.rowCount;
+  return output.kind === "numbers" ? output.values.length : output.labels.length;
 }
 
 async function readPart(
@@ -72,6 +112,7 @@ function toValues({ values }: ColumnBatch): ReadonlyMap<string, ArrayLike<unknow
 }
 
 function toColumns(output: ModelOutput): readonly (Float64Array | readonly (string | undefined)[])[] {
+  if (output.kind === "tensors") return [];
   if (output.kind === "numbers") return [output.values, new Float64Array(output.values.length).fill(NaN)];
   const { labels, probabilities, classCount } = output;
   const best = Float64Array.from(labels, (_, row) => {

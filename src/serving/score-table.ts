@@ -15,6 +15,7 @@ import type { AssetVersion } from "#metadata-store";
 import { scoredKeyReserved } from "./errors.ts";
 import { titleOf } from "./model-signature.ts";
 import { scoreRows } from "./score-rows.ts";
+import { isOutputColumn } from "./scored-outputs.ts";
 import { csvTypesOf, findColumn, selectInputs } from "./scored-source.ts";
 import type { BatchScorer } from "./scorer.ts";
 
@@ -81,21 +82,25 @@ export async function scoreTable(scoring: TableScoring, parts: TableScoringParts
   const stopWatching = connection.interruptOn(signal);
   try {
     signal?.throwIfAborted();
-    const { inputs, task } = scorer.signature;
+    const { inputs } = scorer.signature;
     const names = inputs.map(({ name }) => name);
     const keys = await readRows(scoring, { connection, datasets: parts.datasets, inputs });
     const total = await countRows(connection);
     scoring.progress?.(0, total);
-    await scoreRows({ connection, table: ROWS, total, inputs: names.map(inputColumn) }, renamed(scorer, names), {
-      scores: SCORES,
-      signal,
-      progress: (done) => scoring.progress?.(done, total),
-    });
+    const given = await scoreRows(
+      { connection, table: ROWS, total, inputs: names.map(inputColumn) },
+      renamed(scorer, names),
+      {
+        scores: SCORES,
+        signal,
+        progress: (done) => scoring.progress?.(done, total),
+      },
+    );
     const result = await writeResult(scoring, {
       connection,
       keys,
       total,
-      isOfClasses: task === "multiclass_classification",
+      given,
     });
     const facts = { model: model.asset, version: model.version, rows: total, columns: result, out: scoring.out };
     return { ...facts, durationMs: Math.round(performance.now() - startMs), loadMs };
@@ -147,7 +152,8 @@ async function readRows(
         };
   for (const key of keys) {
     findColumn(source, key, title);
-    if ([...RESULT].some((name) => name === key)) throw scoredKeyReserved({ key, reserved: RESULT });
+    if ([...RESULT].some((name) => name === key) || isOutputColumn(key))
+      throw scoredKeyReserved({ key, reserved: RESULT });
   }
   const wanted = selectInputs(source, inputs, title).map(
     (expression, position) => `${expression} as ${quoteName(inputColumn(inputs[position]?.name ?? ""))}`,
@@ -169,18 +175,18 @@ async function writeResult(
     readonly connection: AnalyticsConnection;
     readonly keys: readonly string[];
     readonly total: number;
-    readonly isOfClasses: boolean;
+    /** Columns of the answers. */
+    readonly given: readonly string[];
   },
 ): Promise<readonly string[]> {
-  const { connection, keys, total, isOfClasses } = facts;
+  const { connection, keys, total, given } = facts;
   const { model, out } = scoring;
   const kept =
     keys.length === 0
       ? [`"row number" as ${ROW_NUMBER}`]
       : keys.map((key) => `${quoteName(`key ${key}`)} as ${quoteName(key)}`);
-  const given = isOfClasses ? ["prediction", "probability"] : ["prediction"];
   const version = [`${quoteText(model.asset)} as model`, `${model.version} as model_version`];
-  const select = `select ${[...kept, ...given, ...version].join(", ")} from ${await joined(connection, total)}`;
+  const select = `select ${[...kept, ...given.map(quoteName), ...version].join(", ")} from ${await joined(connection, total)}`;
   const columns: readonly Column[] = await connection.describe(select);
   const names = columns.map(({ name }) => name);
   if (out !== undefined) await writeTableFile(connection, select, out);

@@ -5,6 +5,7 @@ import { scoreFailed } from "./errors.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 import type { ModelOutput } from "./model-runtime.ts";
 import type { ModelInput, ModelSignature } from "./model-signature.ts";
+import { sizeOf } from "./model-tensor.ts";
 import { type InputColumns, invalidCell, readColumn, type RowSource } from "./row-source.ts";
 
 /** Rows of the first call; the next ones grow or shrink to what takes about a second or two. */
@@ -178,10 +179,18 @@ function toProbabilities(outputs: readonly ModelOutput[], rowCount: number): rea
 
 function toNumbers(output: ModelOutput): Float64Array {
   if (output.kind === "numbers") return output.values;
+  if (output.kind === "tensors") return toOneNumber(output);
   const { classCount, probabilities } = output;
   return Float64Array.from(output.labels, (label, row) => {
     if (classCount === 0) return Number(label);
     const shares = probabilities.subarray(row * classCount, (row + 1) * classCount);
     return shares.indexOf(shares.reduce((largest, share) => Math.max(largest, share), -Infinity));
   });
+}
+
+/** Of a model whose one output is a number per row; NaN of every other. */
+function toOneNumber({ rowCount, tensors }: Extract<ModelOutput, { kind: "tensors" }>): Float64Array {
+  const [only] = tensors;
+  const isNumber = only !== undefined && tensors.length === 1 && only.datatype !== "BYTES" && sizeOf(only) === 1;
+  return Float64Array.from({ length: rowCount }, (_, row) => (isNumber ? Number(only.values[row]) : NaN));
 }

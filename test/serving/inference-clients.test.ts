@@ -87,6 +87,14 @@ for name, tensor in example.items():
     value.set_data_from_numpy(np.array([tensor["parameters"]["example"]], dtype=object if tensor["datatype"] == "BYTES" else {"FP64": "float64", "INT64": "int64"}[tensor["datatype"]]))
     made.append(value)
 found["from metadata"] = web.infer("delay", made, headers=dict(headers)).as_numpy("probability").shape
+for name, module, infer in [("grpc shapes", grpc, lambda made: client.infer("shapes", made, **options)), ("http shapes", http, lambda made: web.infer("shapes", made, headers=dict(headers)))]:
+    matrix = module.InferInput("rows", [len(facts["shapes"]), 2], "FP64")
+    matrix.set_data_from_numpy(np.array([[row["distance"], row["hour"]] for row in facts["shapes"]], dtype="float64"))
+    if module is http:
+        web = http.InferenceServerClient(url.replace("/delay", "/shapes"))
+    answer = infer([matrix])
+    found[name] = {output: (lambda values: [each.decode() for each in values] if values.dtype == object else [str(each) for each in values] if values.dtype == "int64" else values.tolist())(answer.as_numpy(output)) for output in facts["outputs"]}
+web = http.InferenceServerClient(url)
 try:
     web.infer("delay", inputs(http)[:1], headers=dict(headers))
 except Exception as error:
@@ -120,8 +128,8 @@ asyncio.run(main())
 describe("an endpoint, asked by clients that others wrote", async () => {
   const opened = await openTestServer({ yaml: "environments: { production: {}, staging: {} }\n", start: true });
   const platform = await opened.platform.whole();
-  const deploy = async (endpoint: string, environment = "production"): Promise<void> => {
-    const version = await registerModel(platform, "late-by-columns");
+  const deploy = async (endpoint: string, environment = "production", model = "late-by-columns"): Promise<void> => {
+    const version = await registerModel(platform, model);
     await platform.serving.target.deploy(
       { deploymentId: `${environment}/${endpoint}`, project: "p", environment, endpoint, version, actor: "ana" },
       { signal: new AbortController().signal, log: () => {} },
@@ -130,12 +138,22 @@ describe("an endpoint, asked by clients that others wrote", async () => {
   await deploy("delay");
   await deploy("twice");
   await deploy("twice", "staging");
+  await deploy("shapes", "production", "every-shape");
   const grpc = await serveGrpc(platform, { host: "127.0.0.1", port: 0 });
   after(() => grpc.close());
   const { authorization = "" } = await signIn(opened, "ana", "contributor");
   const viewer = (await signIn(opened, "eva", "viewer"))["authorization"] ?? "";
   const { rows, predicted } = await readCase("late-by-columns");
-  const facts = { grpc: `127.0.0.1:${grpc.port}`, url: opened.url, authorization, viewer, rows };
+  const shapes = await readCase("every-shape");
+  const facts = {
+    shapes: shapes.rows,
+    outputs: Object.keys(shapes.predicted),
+    grpc: `127.0.0.1:${grpc.port}`,
+    url: opened.url,
+    authorization,
+    viewer,
+    rows,
+  };
   const run = async (packages: readonly string[], script: string): Promise<Record<string, unknown>> => {
     const made = await testPython(packages);
     if ("problem" in made) throw new Error(made.problem);
@@ -153,6 +171,7 @@ describe("an endpoint, asked by clients that others wrote", async () => {
     const found = await run(["tritonclient[http,grpc]==2.73.0", "numpy"], TRITON);
     for (const name of ["grpc plain", "grpc gzip", "grpc deflate", "http binary", "http json", "http gzip"])
       near(found[name], name);
+    for (const name of ["grpc shapes", "http shapes"]) assert.deepEqual(found[name], shapes.predicted, name);
     assert.deepEqual(found["live"], [true, true, true]);
     assert.deepEqual(found["http live"], [true, true, true]);
     assert.deepEqual(found["server"], ["binary_tensor_data", "model_repository", "model_configuration", "statistics"]);
@@ -179,6 +198,7 @@ describe("an endpoint, asked by clients that others wrote", async () => {
     assert.match(String(found["stream error"]), /no column "origin"/);
     assert.deepEqual(found["index"], [
       ["production/delay", "1", "READY"],
+      ["production/shapes", "4", "READY"],
       ["production/twice", "2", "READY"],
       ["staging/twice", "3", "READY"],
     ]);

@@ -213,6 +213,7 @@ export const en = {
   "task.binary_classification": "Binary classification",
   "task.multiclass_classification": "Multiclass classification",
   "task.regression": "Regression",
+  "task.outputs": "Outputs of any shape",
   "chain.prediction": "Prediction",
   "chain.model": "Answered by model version",
   "chain.training_data": "Trained on",

@@ -217,6 +217,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "task.binary_classification": "Classificação binária",
   "task.multiclass_classification": "Classificação multiclasse",
   "task.regression": "Regressão",
+  "task.outputs": "Saídas de qualquer forma",
   "chain.prediction": "Previsão",
   "chain.model": "Respondida pela versão do modelo",
   "chain.training_data": "Treinado com",

@@ -1,6 +1,6 @@
 import type { RequestColumn } from "../request-columns.ts";
 import { json, type ProtocolContext, type ServingResponse } from "./exchange.ts";
-import { readMetadata } from "./model-metadata.ts";
+import { type ModelMetadata, readMetadata } from "./model-metadata.ts";
 
 const JSON_TYPES = { float: "number", integer: "integer", string: "string", boolean: "boolean" } as const;
 const ERROR = { description: "What was wrong, in words" };
@@ -44,7 +44,7 @@ export async function handleDescribeCalls(context: ProtocolContext): Promise<Ser
     info: {
       title: `${key.environment}/${name}`,
       version: String(version.version),
-      description: `${version.asset} version ${version.version}, ${signature.task.replaceAll("_", " ")}; answers ${outputs.map((output) => output.name).join(", ")}.`,
+      description: `${version.asset} version ${version.version}, ${signature.task.replaceAll("_", " ")}; answers ${outputs.map(describeOutput).join(", ")}.`,
     },
     paths: {
       [`${base}/predict`]: call("predict", "Predict rows, each with its id and time", {
@@ -74,6 +74,11 @@ export async function handleDescribeCalls(context: ProtocolContext): Promise<Ser
     },
     components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
   });
+}
+
+/** `embedding FP32 [N, 384]`; -1 stands for any number. */
+function describeOutput({ name, datatype, shape: [, ...shape] }: ModelMetadata["outputs"][number]): string {
+  return `${name} ${datatype} [${["N", ...shape].join(", ")}]`;
 }
 
 const TEXT = { type: "string" };

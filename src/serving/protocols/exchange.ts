@@ -1,6 +1,7 @@
 import { assertJsonDepth } from "#base";
 import type { EndpointKey } from "#metadata-store/serving";
 import type { Endpoints, FeatureReport, PredictAnswer } from "../endpoints.ts";
+import { answerOf, type NestedCells } from "../model-tensor.ts";
 import { presentOf } from "../prediction-metrics.ts";
 import { requestInvalid } from "../errors.ts";
 import { describe } from "../row-source.ts";
@@ -195,9 +196,14 @@ export function featuresOf(answer: PredictAnswer): { readonly features?: object 
   };
 }
 
-/** One value per row: a number (null where the model gave none) or a class name. */
-export function toValues(answer: PredictAnswer): (number | string | null)[] {
+/**
+ * One value per row: a number (null where the model gave none), a class name, or of outputs of any shape what one row
+ * has of them.
+ */
+export function toValues(answer: PredictAnswer): readonly NestedCells[] {
   const { output } = answer;
+  if (output.kind === "tensors")
+    return Array.from({ length: output.rowCount }, (_, row) => answerOf(output.tensors, row));
   if (output.kind === "classes") return [...output.labels];
   return Array.from(output.values, (value) => (Number.isFinite(value) ? value : null));
 }

@@ -39,7 +39,7 @@ export interface ModelMetadata {
  */
 export async function readMetadata(context: ProtocolContext): Promise<ModelMetadata> {
   const { endpoints, key } = context;
-  const { signature, version } = await endpoints.model(key);
+  const { signature, version, outputs } = await endpoints.model(key);
   const columns = await endpoints.columns(key);
   const example = await endpoints.example(key);
   const tensor = (name: string, datatype: Datatype, shape: readonly number[]): TensorMetadata => ({
@@ -57,9 +57,11 @@ export async function readMetadata(context: ProtocolContext): Promise<ModelMetad
       parameters: parametersOf(column, example?.row[column.name]),
     })),
     outputs:
-      task === "multiclass_classification"
-        ? [tensor("label", "BYTES", [-1]), tensor("probabilities", "FP64", [-1, -1])]
-        : [tensor(task === "regression" ? "prediction" : "probability", "FP64", [-1])],
+      task === "outputs"
+        ? (outputs() ?? []).map(({ name, datatype, shape }) => tensor(name, datatype, [-1, ...shape]))
+        : task === "multiclass_classification"
+          ? [tensor("label", "BYTES", [-1]), tensor("probabilities", "FP64", [-1, -1])]
+          : [tensor(task === "regression" ? "prediction" : "probability", "FP64", [-1])],
     parameters: {
       model: version.asset,
       version_id: version.id,
@@ -106,6 +108,7 @@ export async function handleIndex(context: ProtocolContext, request: ServingRequ
 
 const DATA_TYPES: Readonly<Partial<Record<Datatype, string>>> = {
   FP64: "TYPE_FP64",
+  FP32: "TYPE_FP32",
   INT64: "TYPE_INT64",
   BYTES: "TYPE_STRING",
   BOOL: "TYPE_BOOL",

@@ -1,6 +1,7 @@
 import { requestInvalid } from "../errors.ts";
 import type { FeatureReport, PredictAnswer } from "../endpoints.ts";
 import type { ModelSignature } from "../model-signature.ts";
+import { cellOf, type OutputDatatype, type TensorValues } from "../model-tensor.ts";
 import { describe, type RowSource, sourceOfColumns } from "../row-source.ts";
 import {
   answerHeaders,
@@ -15,7 +16,6 @@ import {
   readTime,
   type ServingRequest,
   type ServingResponse,
-  toValues,
 } from "./exchange.ts";
 import { elementsOf, type InputTensor, readBinaryData, readDatatype, readJsonData } from "./tensor.ts";
 
@@ -24,9 +24,9 @@ const BINARY_HEADER = "inference-header-content-length";
 /** One tensor of an answer. */
 export interface OutputTensor {
   readonly name: string;
-  readonly datatype: "FP64" | "BYTES";
+  readonly datatype: OutputDatatype;
   readonly shape: readonly number[];
-  readonly data: readonly (number | string | null)[];
+  readonly values: TensorValues;
 }
 
 /**
@@ -214,30 +214,22 @@ function nullMissing(values: readonly unknown[]): readonly unknown[] {
   return values.map((value) => (Number.isNaN(value) ? null : value));
 }
 
-function toOutputs(answer: PredictAnswer, rowCount: number): readonly OutputTensor[] {
-  const values = toValues(answer);
-  const { output } = answer;
+function toOutputs({ output, model }: PredictAnswer, rowCount: number): readonly OutputTensor[] {
+  if (output.kind === "tensors")
+    return output.tensors.map(({ name, datatype, shape, values }) => ({
+      name,
+      datatype,
+      shape: [rowCount, ...shape],
+      values,
+    }));
   if (output.kind === "numbers") {
-    return [
-      {
-        name: answer.model.signature.task === "regression" ? "prediction" : "probability",
-        datatype: "FP64",
-        shape: [rowCount],
-        data: values,
-      },
-    ];
+    const name = model.signature.task === "regression" ? "prediction" : "probability";
+    return [{ name, datatype: "FP64", shape: [rowCount], values: output.values }];
   }
-  const label: OutputTensor = { name: "label", datatype: "BYTES", shape: [rowCount], data: values };
-  if (output.classCount === 0) return [label];
-  return [
-    label,
-    {
-      name: "probabilities",
-      datatype: "FP64",
-      shape: [rowCount, output.classCount],
-      data: Array.from(output.probabilities),
-    },
-  ];
+  const { labels, probabilities, classCount } = output;
+  const label: OutputTensor = { name: "label", datatype: "BYTES", shape: [rowCount], values: labels };
+  if (classCount === 0) return [label];
+  return [label, { name: "probabilities", datatype: "FP64", shape: [rowCount, classCount], values: probabilities }];
 }
 
 /** Names of the wanted outputs, and whether each is to be binary. Empty: all. */
@@ -285,15 +277,12 @@ function writeAnswer(
 ): ServingResponse {
   const pieces: Buffer[] = [];
   const described = outputs.map((output) => {
-    if (!options.isBinary(output.name)) return output;
+    const { name, datatype, shape, values } = output;
+    if (!options.isBinary(name))
+      return { name, datatype, shape, data: Array.from({ length: values.length }, (_, at) => cellOf(output, at)) };
     const bytes = toBytes(output);
     pieces.push(bytes);
-    return {
-      name: output.name,
-      datatype: output.datatype,
-      shape: output.shape,
-      parameters: { binary_data_size: bytes.byteLength },
-    };
+    return { name, datatype, shape, parameters: { binary_data_size: bytes.byteLength } };
   });
   const document = { ...head, outputs: described };
   if (pieces.length === 0) return json(200, document, options.headers);
@@ -310,12 +299,11 @@ function writeAnswer(
 }
 
 /** Little-endian; texts with their length before them. */
-export function toBytes(output: OutputTensor): Buffer {
-  if (output.datatype === "FP64")
-    return Buffer.from(Float64Array.from(output.data, (value) => (typeof value === "number" ? value : NaN)).buffer);
+export function toBytes({ values }: OutputTensor): Buffer {
+  if (ArrayBuffer.isView(values)) return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
   return Buffer.concat(
-    output.data.flatMap((value) => {
-      const text = Buffer.from(String(value), "utf8");
+    values.flatMap((value) => {
+      const text = Buffer.from(value, "utf8");
       const length = Buffer.alloc(4);
       length.writeUInt32LE(text.byteLength);
       return [length, text];

@@ -1,5 +1,6 @@
 import type { PredictAnswer } from "../endpoints.ts";
 import { requestInvalid } from "../errors.ts";
+import { namedAnswerOf } from "../model-tensor.ts";
 import { describe, sourceOfRecords } from "../row-source.ts";
 import {
   answerHeaders,
@@ -22,7 +23,7 @@ import {
  * esteira's own form: `POST …/predict` with `{"rows": [{"id"?, "at"?, "features": {…}}, …]}`.
  *
  * Every column is checked: unknown ones are refused. Answers `{"predictions": [{"id", "probability" | "prediction" |
- * "label", …}], …}`, where `id` is the prediction's id, to which a label is sent later.
+ * "label" | "outputs", …}], …}`, where `id` is the prediction's id, to which a label is sent later.
  */
 export async function handleRows(context: ProtocolContext, request: ServingRequest): Promise<ServingResponse> {
   const document = asObject(parseJson(request.body), "The request's body");
@@ -44,13 +45,12 @@ export async function handleRows(context: ProtocolContext, request: ServingReque
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   });
   const values = toValues(answer);
-  const name = { binary_classification: "probability", regression: "prediction", multiclass_classification: "label" }[
-    answer.model.signature.task
-  ];
   const { output } = answer;
   const predictions = answer.predictionIds.map((id, row) => ({
     id,
-    [name]: values[row] ?? null,
+    ...(output.kind === "tensors"
+      ? { outputs: namedAnswerOf(output.tensors, row) }
+      : { [NAMES[answer.model.signature.task]]: values[row] ?? null }),
     ...missingOf(answer, row),
     ...(output.kind === "classes" && output.classCount > 0
       ? {
@@ -66,6 +66,14 @@ export async function handleRows(context: ProtocolContext, request: ServingReque
     answerHeaders(answer),
   );
 }
+
+/** What the one value of a row is called. */
+const NAMES = {
+  binary_classification: "probability",
+  regression: "prediction",
+  multiclass_classification: "label",
+  outputs: "outputs",
+} as const;
 
 /** What of a row's features was not read as it is stored. */
 function missingOf({ features }: PredictAnswer, row: number): object {

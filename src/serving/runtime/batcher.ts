@@ -1,6 +1,7 @@
 import { callerGone, queueFull, timeExceeded } from "../errors.ts";
 import { type InputColumns, toExact } from "../row-source.ts";
 import type { ModelOutput } from "../model-runtime.ts";
+import { assertSameForm, placeTensors, sliceTensors } from "../model-tensor.ts";
 
 /** What is asked of a model with some rows. */
 export interface RunOptions {
@@ -188,6 +189,7 @@ function sliceInputs(inputs: InputColumns, start: number, end: number): InputCol
 function concatOutputs(outputs: readonly ModelOutput[]): ModelOutput {
   const [first] = outputs;
   if (first === undefined || outputs.length === 1) return first ?? { kind: "numbers", values: new Float64Array() };
+  if (first.kind === "tensors") return joinTensors(outputs);
   if (first.kind === "numbers")
     return {
       kind: "numbers",
@@ -200,6 +202,19 @@ function concatOutputs(outputs: readonly ModelOutput[]): ModelOutput {
     labels: classes.flatMap(({ labels }) => labels),
     probabilities: concatNumbers(classes.map(({ probabilities }) => probabilities)),
   };
+}
+
+/** @throws SERVING_OUTPUTS_DIFFER */
+function joinTensors(outputs: readonly ModelOutput[]): ModelOutput {
+  let rowCount = 0;
+  const parts = outputs.flatMap((output) => {
+    if (output.kind !== "tensors") return [];
+    const rows = Array.from({ length: output.rowCount }, (_, row) => rowCount + row);
+    rowCount += output.rowCount;
+    return [{ tensors: output.tensors, rows }];
+  });
+  assertSameForm(parts);
+  return { kind: "tensors", rowCount, tensors: placeTensors(parts, rowCount) };
 }
 
 function concatNumbers(parts: readonly Float64Array[]): Float64Array {
@@ -246,6 +261,8 @@ function mergeExact(parts: readonly (Float64Array | BigInt64Array)[], rowCount: 
 
 function sliceOutput(output: ModelOutput, start: number, end: number): ModelOutput {
   if (output.kind === "numbers") return { kind: "numbers", values: output.values.slice(start, end) };
+  if (output.kind === "tensors")
+    return { kind: "tensors", rowCount: end - start, tensors: sliceTensors(output.tensors, start, end) };
   const { classCount } = output;
   return {
     kind: "classes",

@@ -1,4 +1,4 @@
-import { assertJsonDepth } from "#base";
+import { assertJsonDepth, rawJson } from "#base";
 import { requestInvalid } from "../errors.ts";
 import type { Int64, WireValue } from "./wire-value.ts";
 
@@ -10,8 +10,6 @@ const INTEGER = /^-?\d+$/;
  * `JSON.parse` hands the source text of each number to the reviver (ECMAScript 2026, "JSON.parse source text access").
  */
 type Reviver = (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown;
-/** ECMAScript 2026; the library's types do not know it yet. */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => object };
 
 /**
  * Parses JSON; integers beyond 2^53 become bigint instead of being rounded.
@@ -57,5 +55,5 @@ export function wireDouble(value: number): number | string {
 
 /** A 64-bit integer as an exact JSON number. */
 export function wireInteger(value: Int64): number | object {
-  return typeof value === "number" ? value : rawJSON(String(value));
+  return typeof value === "number" ? value : rawJson(String(value));
 }

@@ -84,6 +84,48 @@ class Dead(mlflow.pyfunc.PythonModel):
         return np.full(len(model_input), 0.5)
 
 
+class Outputs(mlflow.pyfunc.PythonModel):
+    """Answers in the form that it is made for."""
+
+    def __init__(self, form):
+        self.form = form
+
+    def predict(self, context, model_input, params=None):
+        from collections import namedtuple
+
+        distance = model_input["distance"].to_numpy()
+        rows = len(distance)
+        if self.form == "frame":
+            return pd.DataFrame({"low": distance - 1, "high": distance + 1})
+        if self.form == "series":
+            return pd.Series(distance, name="minutes")
+        if self.form == "matrix":
+            return np.column_stack([distance, distance * 2, distance * 3]).astype("float32")
+        if self.form == "mapping":
+            return {
+                "score": distance,
+                "embedding": np.stack([distance] * 4, axis=1),
+                "grid": np.tile(np.arange(4).reshape(1, 2, 2), (rows, 1, 1)),
+                "label": ["São Paulo" if value > 1 else "" for value in distance],
+                "tags": [["a", "b ☀"]] * rows,
+                "key": np.full(rows, 2**53 + 1),
+                "is_far": distance > 1,
+                "maybe": [None if value > 1 else 1.5 for value in distance],
+                "when": pd.to_datetime(["2026-01-02T03:04:05"] * rows),
+            }
+        if self.form == "tuple":
+            return namedtuple("Answer", ["one", "two"])(distance, distance * 2)
+        if self.form == "records":
+            return [{"name": f"n{value:g}", "value": float(value)} for value in distance]
+        if self.form == "texts":
+            return [f"about {value:g}" for value in distance]
+        if self.form == "ragged":
+            return [[1.0] * (row + 1) for row in range(rows)] if rows > 1 else [[1.0]]
+        if self.form == "one":
+            return float(distance.sum())
+        return None
+
+
 def save(name, model, signature, task=None, **more):
     metadata = None if task is None else {"esteira.task": task, "esteira.label": "late"}
     facts = {"path": str(FOLDER / name), "signature": signature, "pip_requirements": PACKAGES, "metadata": metadata, **more}
@@ -104,6 +146,8 @@ save("untold", probabilities, infer_signature(rows, late))
 two = rows[["distance", "hour"]].astype(float)
 save("slow", Slow(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
 save("dead", Dead(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
+for form in ("frame", "series", "matrix", "mapping", "tuple", "records", "texts", "ragged", "one", "nothing"):
+    save(f"outputs-{form}", Outputs(form), infer_signature(two), task="outputs", input_example=two.head(1))
 
 asked = rows.head(40)
 lacking = asked.head(1).assign(distance=np.nan)

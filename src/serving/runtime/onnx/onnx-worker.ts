@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import type { ModelOutput } from "../../model-runtime.ts";
+import type { ModelTensor, OutputDatatype, TensorValues } from "../../model-tensor.ts";
 import type { InputColumn as Column } from "../../row-source.ts";
 import type { WorkerAnswer, WorkerRequest } from "./onnx-messages.ts";
 
@@ -72,7 +73,8 @@ async function load(request: Load): Promise<Loaded> {
     session.inputMetadata.length === names.length &&
     names.every((name) => session.inputMetadata.some((input) => input.name === name));
   checkInputs(session, request, byName);
-  if (session.outputMetadata.every((output) => !output.isTensor)) throw mapOutput();
+  const areTensors = session.outputMetadata.map(({ isTensor }) => isTensor);
+  if (request.task === "outputs" ? areTensors.includes(false) : !areTensors.includes(true)) throw mapOutput();
   return { session, load: request, layout: byName ? "columns" : "matrix" };
 }
 
@@ -127,7 +129,7 @@ async function run(request: Run): Promise<ModelOutput> {
   }
   const wanted = session.outputMetadata.filter((output) => output.isTensor).map((output) => output.name);
   const results = await session.run(feeds, wanted);
-  const tensors = wanted.flatMap((name) => (results[name] === undefined ? [] : [results[name]]));
+  const tensors = wanted.flatMap((name) => (results[name] === undefined ? [] : [{ name, tensor: results[name] }]));
   return toOutput(model.load.task, tensors, request.rowCount);
 }
 
@@ -189,7 +191,10 @@ function scatter(
   }
 }
 
-function toOutput(task: Load["task"], tensors: readonly Tensor[], rowCount: number): ModelOutput {
+function toOutput(task: Load["task"], results: readonly NamedTensor[], rowCount: number): ModelOutput {
+  if (task === "outputs")
+    return { kind: "tensors", rowCount, tensors: results.map((each) => toTensorOf(each, rowCount)) };
+  const tensors = results.map(({ tensor }) => tensor);
   const scores = tensors.find((tensor) => tensor.type === "float32" || tensor.type === "float64");
   if (scores === undefined && task !== "multiclass_classification") throw mapOutput();
   const numbers = scores === undefined ? new Float64Array() : Float64Array.from(scores.data as Float32Array);
@@ -201,7 +206,43 @@ function toOutput(task: Load["task"], tensors: readonly Tensor[], rowCount: numb
     for (let row = 0; row < rowCount; row++) values[row] = numbers[row * width + width - 1] ?? NaN;
     return { kind: "numbers", values };
   }
-  throw new Error(`it answered ${width} numbers per row; a ${task} answers ${task === "regression" ? "1" : "1 or 2"}`);
+  throw new Error(
+    `it answered ${width} numbers per row; a ${task} answers ${task === "regression" ? "1" : "1 or 2"}; the task "outputs" takes any shape`,
+  );
+}
+
+interface NamedTensor {
+  readonly name: string;
+  readonly tensor: Tensor;
+}
+
+/** An output as the graph gives it: its first dimension is the rows. */
+function toTensorOf({ name, tensor }: NamedTensor, rowCount: number): ModelTensor {
+  const [rows, ...shape] = tensor.dims;
+  if (rows !== rowCount)
+    throw new Error(
+      `its output "${name}" has the shape [${tensor.dims.join(", ")}] for ${rowCount} rows, expected [${["N", ...shape].join(", ")}]`,
+    );
+  const { datatype, values } = widen(tensor);
+  return { name, datatype, shape, values };
+}
+
+/** Narrower numbers as the wider ones that hold them exactly. */
+function widen({ type, data }: Tensor): { readonly datatype: OutputDatatype; readonly values: TensorValues } {
+  if (type === "string") return { datatype: "BYTES", values: Array.from<unknown, string>(data, String) };
+  if (type === "bool") return { datatype: "BOOL", values: Uint8Array.from<unknown>(data, Number) };
+  if (type === "float64") return { datatype: "FP64", values: Float64Array.from<unknown>(data, Number) };
+  if (type === "float32" || type === "float16")
+    return { datatype: "FP32", values: Float32Array.from<unknown>(data, Number) };
+  if (/^u?int(8|16|32|64)$/.test(type))
+    return { datatype: "INT64", values: BigInt64Array.from<unknown>(data, toWhole) };
+  throw new Error(`it has an output of the type ${type}, which is not served`);
+}
+
+function toWhole(value: unknown): bigint {
+  const whole = BigInt(typeof value === "bigint" ? value : Number(value));
+  if (BigInt.asIntN(64, whole) !== whole) throw new Error(`it answered ${whole}, more than 64 bits with a sign hold`);
+  return whole;
 }
 
 function toClasses(

@@ -4,6 +4,7 @@ import type { ReceivedFrame, Worker, WorkerFrame } from "#executors";
 import { modelUnusable, runtimeDied, runtimeFailed, timeExceeded, workerDied, valuesRefused } from "../../errors.ts";
 import type { ModelOutput } from "../../model-runtime.ts";
 import type { ModelSignature } from "../../model-signature.ts";
+import { bytesOf, type ModelTensor, readValues, tensorFormSchema } from "../../model-tensor.ts";
 import type { InputColumns } from "../../row-source.ts";
 
 /** A model in a process of its own; computes one call at a time. */
@@ -72,7 +73,7 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
       void ready().catch(() => undefined);
       throw timeExceeded({ model: title, seconds: timeoutMs / 1000, rows: inputs.rowCount });
     }
-    if (answer !== undefined) return readAnswer(answer, signature, title);
+    if (answer !== undefined) return readAnswer(answer, { task: signature.task, rowCount: inputs.rowCount, title });
     if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
     const how = await worker.ended;
     if (attempt === 1) return compute(inputs, 2);
@@ -143,6 +144,7 @@ const answerSchema = z.object({
   exact: z.array(z.string()).default([]),
   labels: z.array(z.string()).default([]),
   classCount: z.int().default(0),
+  outputs: z.array(tensorFormSchema.and(z.object({ texts: z.array(z.string()).default([]) }))).default([]),
 });
 
 const ADVICE =
@@ -151,6 +153,7 @@ const ADVICE =
 /** Libraries refuse tables without rows. */
 function nothing({ task }: ModelSignature): ModelOutput {
   const none = new Float64Array();
+  if (task === "outputs") return { kind: "tensors", rowCount: 0, tensors: [] };
   if (task !== "multiclass_classification") return { kind: "numbers", values: none };
   return { kind: "classes", labels: [], probabilities: none, classCount: 0 };
 }
@@ -217,11 +220,32 @@ function toTexts(
 }
 
 /** @throws SERVING_RUNTIME_FAILED, SERVING_VALUES_REFUSED */
-function readAnswer({ header, body }: ReceivedFrame, { task }: ModelSignature, title: string): ModelOutput {
-  const { ok, problem, refused, labels, classCount } = answerSchema.parse(header);
+function readAnswer(
+  { header, body }: ReceivedFrame,
+  facts: { readonly task: ModelSignature["task"]; readonly rowCount: number; readonly title: string },
+): ModelOutput {
+  const { task, rowCount, title } = facts;
+  const { ok, problem, refused, labels, classCount, outputs } = answerSchema.parse(header);
   if (!ok) throw (refused ? valuesRefused : runtimeFailed)({ model: title, reason: problem });
+  if (task === "outputs") return { kind: "tensors", rowCount, tensors: readTensors(outputs, body, rowCount) };
   // A copy of its own: the body may lie at any byte of a larger piece.
   const values = new Float64Array(Uint8Array.from(body).buffer);
   if (task !== "multiclass_classification") return { kind: "numbers", values };
   return { kind: "classes", labels, probabilities: values, classCount };
+}
+
+/** Numbers of each output stand in the body, one output after the other; texts in the header. */
+function readTensors(
+  outputs: z.output<typeof answerSchema>["outputs"],
+  body: Uint8Array,
+  rowCount: number,
+): readonly ModelTensor[] {
+  let start = 0;
+  return outputs.map(({ name, datatype, shape, texts }): ModelTensor => {
+    if (datatype === "BYTES") return { name, datatype, shape, values: texts };
+    const end = start + bytesOf({ name, datatype, shape }, rowCount);
+    const values = readValues(datatype, body.subarray(start, end));
+    start = end;
+    return { name, datatype, shape, values };
+  });
 }
