@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
+import { isEsteiraError } from "#base";
 import { type CaptureDeclaration, type DatasetContent, readContract } from "#data";
 import { describeStores } from "../setup/stores.ts";
 import { openDataProject } from "./data-project.ts";
@@ -372,5 +373,72 @@ describeStores("column names of a source", (kind) => {
     assert.deepEqual(await rows(later.versions[0], "select id, ID_2 from d where Creative_Type = 'late'"), [
       { id: 30, ID_2: 40 },
     ]);
+  });
+});
+
+describeStores("a CSV file with lines above its table, or without a header", (kind) => {
+  const ABOVE = 'Vendas da "Filial 1\r\n\r\nNº;Loja;Total\r\n';
+
+  it("is read from the header on, which is found or declared, and its lines are counted from the top", async () => {
+    const { folder, runCapture, rows, batches, held, logged } = await openDataProject(kind);
+    await writeFile(join(folder, "1.csv"), `${ABOVE}1;Sé;2,50\r\n2;"Ou\r\nro";3,00\r\n`);
+    await writeFile(join(folder, "2.csv"), `${ABOVE}3;Sé;1,00\r\nTotal;;;\r\n4;Sé;7,25\r\n5;Sé;7,25\r\n`);
+    for (const [name, csv] of [
+      ["found", undefined],
+      ["declared", { header: 3 }],
+    ] as const) {
+      const { versions } = await runCapture(
+        { capture: { files: "*.csv", ...(csv === undefined ? {} : { csv }) } },
+        name,
+      );
+      assert.deepEqual(await rows(versions[0], "select * from d order by 1"), [
+        { Nº: 1, Loja: "Sé", Total: 2.5 },
+        { Nº: 2, Loja: "Ou\r\nro", Total: 3 },
+        { Nº: 3, Loja: "Sé", Total: 1 },
+        { Nº: 4, Loja: "Sé", Total: 7.25 },
+        { Nº: 5, Loja: "Sé", Total: 7.25 },
+      ]);
+      const [batch, ...others] = await batches(name);
+      assert.deepEqual([batch?.sourcePath, others], ["2.csv", []]);
+      assert.deepEqual(
+        (await held(batch)).map((row) => Number(row["_line"] ?? row["line"])),
+        [5],
+      );
+      assert.equal(logged.filter((line) => line.includes("line 3 is taken for the header")).length, 1);
+    }
+  });
+
+  it("has the columns that are named, or numbered, where there is no header", async () => {
+    const { folder, runCapture, rows } = await openDataProject(kind);
+    await writeFile(join(folder, "a.csv"), "1,x\n2,y\n");
+    const header = "none" as const;
+    const numbered = await runCapture({ capture: { files: "a.csv", csv: { header } } }, "numbered");
+    assert.deepEqual(await rows(numbered.versions[0], "select * from d order by 1"), [
+      { column_1: 1, column_2: "x" },
+      { column_1: 2, column_2: "y" },
+    ]);
+    const named = await runCapture({ capture: { files: "a.csv", csv: { header, columns: ["id", "name"] } } }, "named");
+    assert.deepEqual(await rows(named.versions[0], "select name, id from d order by id"), [
+      { name: "x", id: 1 },
+      { name: "y", id: 2 },
+    ]);
+  });
+
+  it("is held back where columns or the line of its header cannot be what is declared", async () => {
+    const { folder, runCapture, batches } = await openDataProject(kind);
+    await writeFile(join(folder, "a.csv"), "1,x\n2,y\n");
+    const none = "none" as const;
+    for (const [name, csv, problem] of [
+      ["far", { header: 9 }, "csv.header is 9, and the file has 2 lines in all"],
+      ["many", { header: none, columns: ["a", "b", "c"] }, "csv.columns names 3 columns, and the first line has 2"],
+    ] as const) {
+      const capture = { files: "a.csv", csv: { ...csv } };
+      await assert.rejects(runCapture({ capture } as CaptureDeclaration, name), (error) => {
+        assert.ok(isEsteiraError(error, "DATA_CAPTURE_EMPTY"));
+        assert.ok(error.message.endsWith(problem), error.message);
+        return true;
+      });
+      assert.equal((await batches(name))[0]?.fileProblem, problem);
+    }
   });
 });

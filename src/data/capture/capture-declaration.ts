@@ -63,12 +63,32 @@ export const captureSchema = z.strictObject({
             "Default: UTF-8; a file that is none is taken for UTF-16 by its mark, else for windows-1252, which the log says.",
           ),
         nulls: z.array(z.string()).min(1).optional(),
+        header: z
+          .union([z.number().int().min(1).max(1000), z.literal("none")])
+          .optional()
+          .describe(
+            "Line with the names of the columns, from 1; what is above it is passed over. none: there is no such line. Default: the first line; where it and those below have one field and a table of several columns begins further down, the first of that, which the log says.",
+          ),
+        columns: z
+          .array(z.string().min(1).max(200))
+          .min(1)
+          .max(10_000)
+          .optional()
+          .describe("Names of the columns, with header: none. Default: column_1, column_2, …"),
         guess: z
           .boolean()
           .optional()
           .describe(
             "Numbers such as 1.234,56 and dates such as 31/12/2026 are read as such in new columns where every value is so written and one leaves no doubt, which the log says. False: they stay text. Default true.",
           ),
+      })
+      .refine(({ header, columns }) => columns === undefined || header === "none", {
+        path: ["columns"],
+        error: "names the columns of files without a header: header: none must stand beside it",
+      })
+      .refine(({ columns = [] }) => new Set(columns.map((name) => name.toLowerCase())).size === columns.length, {
+        path: ["columns"],
+        error: "has one name twice",
       })
       .optional()
       .describe("How CSV is written, where it differs from comma, double quotes and UTF-8."),

@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
 import { messageOf } from "#base";
 import type { IdentifiedFile } from "./capture.ts";
-import { readHeader } from "./formats/csv.ts";
+import { readHeader } from "./formats/csv-header.ts";
 import { type CsvOptions, UnreadableFile } from "./formats/source-rows.ts";
 import { type ExcelOptions, writeSheet } from "./formats/xlsx.ts";
 import { formatOf, type SourceFormat } from "./source-file.ts";
@@ -36,7 +36,7 @@ export async function prepareFiles(
     if (file.format === undefined) prepared.push(await prepareFile(file, how, number));
     else prepared.push(file);
   }
-  await tellDelimiter(prepared, how);
+  await tellForm(prepared, how);
   return prepared;
 }
 
@@ -173,17 +173,21 @@ async function rewrite(
   return { sizeBytes, lineFeeds };
 }
 
-/** A delimiter that is a guess and not the usual one is said, of the first file that has a header. */
-async function tellDelimiter(files: readonly IdentifiedFile[], how: Preparation): Promise<void> {
-  if (how.csv.delimiter !== undefined) return;
+/** What is a guess about the form and not the usual one is said, of the first file that has a header. */
+async function tellForm(files: readonly IdentifiedFile[], how: Preparation): Promise<void> {
+  if (how.csv.delimiter !== undefined && how.csv.header !== undefined) return;
   const file = files.find(
     ({ path, format, sizeBytes, unreadable }) =>
       unreadable === undefined && sizeBytes > 0 && (format ?? how.format ?? formatOf(path)) === "csv",
   );
   if (file === undefined) return;
   try {
-    const { delimiter } = await readHeader({ file, csv: preparedCsv(how.csv) });
-    if (delimiter !== ",")
+    const { delimiter, line, isFound } = await readHeader({ file, csv: preparedCsv(how.csv) });
+    if (isFound)
+      how.log(
+        `${file.path}: line ${line} is taken for the header, since those above are no rows of its columns; if it is another one: csv: { header: LINE }`,
+      );
+    if (how.csv.delimiter === undefined && delimiter !== ",")
       how.log(
         `${file.path}: columns are taken to be separated by ${JSON.stringify(delimiter)}; if it is something else: csv: { delimiter: … }`,
       );

@@ -1,6 +1,7 @@
 import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { quoteName } from "../../analytics/sql-text.ts";
-import { collectRejects, type CsvHeader, csvRelation, lineExpression, readHeader, rowJsonOf, stageCsv } from "./csv.ts";
+import { collectRejects, csvRelation, lineExpression, rowJsonOf, stageCsv } from "./csv.ts";
+import { type CsvHeader, readHeader } from "./csv-header.ts";
 import { inferTextTypes } from "./infer-types.ts";
 import { type FilesTogether, LARGEST_TOGETHER_BYTES, MOST_TOGETHER, type Together } from "./files-together.ts";
 import { type CsvOptions, type OpenFile, UnreadableFile } from "./source-rows.ts";
@@ -35,8 +36,8 @@ async function headerOf(one: Pick<OpenFile, "file"> | undefined, csv: CsvOptions
   }
 }
 
-function headerText({ names, originals, delimiter }: CsvHeader): string {
-  return JSON.stringify([names, [...originals], delimiter]);
+function headerText({ names, originals, delimiter, line }: CsvHeader): string {
+  return JSON.stringify([names, [...originals], delimiter, line]);
 }
 
 interface StagedFile {
@@ -120,7 +121,7 @@ function describeFiles(
       return {
         ...common,
         relation: `(select *, "__row" - ${firstRow} as "__record" from ${staged} where "__file" = ${index})`,
-        line: lineExpression({ lineFeeds: sources[index]?.lineFeeds, read, rejected }),
+        line: lineExpression({ lineFeeds: sources[index]?.lineFeeds, header: header.line, read, rejected }),
         total: read + rejected.length,
         rejects: { table: `(from ${of.rejects} where "__file" = ${index})`, count: rejected.length },
       };

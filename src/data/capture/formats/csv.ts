@@ -1,14 +1,11 @@
-import { createReadStream } from "node:fs";
-import { createGunzip, createZstdDecompress } from "node:zlib";
-import { isEsteiraError, messageOf } from "#base";
+import { isEsteiraError } from "#base";
 import type { AnalyticsConnection } from "../../analytics/analytics.ts";
 import { quoteList, quoteName, quotePath, quoteText } from "../../analytics/sql-text.ts";
 import { inferTextTypes, SAMPLE_ROWS } from "./infer-types.ts";
 import type { SourceFile } from "../source-file.ts";
-import { type CsvEncoding, type CsvOptions, type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
+import { type CsvHeader, readHeader } from "./csv-header.ts";
+import { type CsvOptions, type OpenFile, type SourceRows, UnreadableFile } from "./source-rows.ts";
 
-const HEADER_BYTES = 1 << 20;
-const DELIMITERS = [",", ";", "\t", "|"] as const;
 const MOST_LINE_SHIFTS = 1000;
 
 /**
@@ -41,7 +38,12 @@ export async function openCsv(source: OpenFile): Promise<SourceRows> {
     value: quoteName,
     fileNumber: String(number),
     rowJson: rowJsonOf(names),
-    line: lineExpression({ lineFeeds: source.lineFeeds, read, rejected: lines.map((row) => Number(row["line"])) }),
+    line: lineExpression({
+      lineFeeds: source.lineFeeds,
+      header: header.line,
+      read,
+      rejected: lines.map((row) => Number(row["line"])),
+    }),
     total: read + refused,
     rejects: isStaged ? undefined : { table: rejects, count: refused },
     close: () => connection.run(`drop table if exists ${staged}; drop table if exists ${rejects}`),
@@ -92,7 +94,7 @@ export function csvRelation(
 ): string {
   const rejected = `__rejects_${number}`;
   const options = [
-    "auto_detect = false, header = false, skip = 1, hive_partitioning = false",
+    `auto_detect = false, header = false, skip = ${header.line}, hive_partitioning = false`,
     lineLimits(files),
     `delim = ${quoteText(header.delimiter)}, quote = ${quoteText(csv.quote ?? '"')}, escape = ${quoteText(csv.escape ?? '"')}, nullstr = ${quoteList(csv.nulls ?? [""])}`,
     `encoding = ${quoteText(csv.encoding ?? "utf-8")}`,
@@ -148,89 +150,16 @@ export function lineLimits(files: readonly Pick<SourceFile, "path" | "sizeBytes"
  */
 export function lineExpression(of: {
   readonly lineFeeds: number | undefined;
+  /** Lines down to the header. */
+  readonly header: number;
   readonly read: number;
   readonly rejected: readonly number[];
 }): string {
-  const { lineFeeds, read, rejected } = of;
-  const lines = 1 + read + rejected.length;
+  const { lineFeeds, header, read, rejected } = of;
+  const first = header + 1;
+  const lines = header + read + rejected.length;
   if (lineFeeds === undefined || (lineFeeds !== lines && lineFeeds !== lines - 1) || rejected.length > MOST_LINE_SHIFTS)
     return "NULL::BIGINT";
   const thresholds = rejected.map((line, index) => line - index);
-  return `("__record" + 2 + len(list_filter([${thresholds.join(", ")}]::BIGINT[], lambda t: t <= "__record" + 2)))`;
-}
-
-/** What a file's first line says. */
-export interface CsvHeader {
-  readonly names: readonly string[];
-  /** Name → the one in the file, where that is missing or there twice. */
-  readonly originals: ReadonlyMap<string, string>;
-  readonly delimiter: string;
-}
-
-/** @throws UnreadableFile */
-export async function readHeader({ file, csv }: Pick<OpenFile, "file" | "csv">): Promise<CsvHeader> {
-  if (file.sizeBytes === 0) throw new UnreadableFile("the file is empty: not even a header line");
-  const line = await firstLine(file.absolute, csv.encoding ?? "utf-8");
-  const delimiter =
-    csv.delimiter ??
-    DELIMITERS.reduce<string>(
-      (best, candidate) => (line.split(candidate).length > line.split(best).length ? candidate : best),
-      ",",
-    );
-  const header = splitHeader(line, delimiter, csv.quote ?? '"').map((name) => name.trim());
-  const taken = new Set(header.filter((name) => name !== "").map((name) => name.toLowerCase()));
-  const used = new Set<string>();
-  const originals = new Map<string, string>();
-  const names = header.map((name, index) => {
-    const plain = name === "" ? `column_${index + 1}` : name;
-    let free = plain;
-    for (let number = 2; used.has(free.toLowerCase()) || (free !== name && taken.has(free.toLowerCase())); number++)
-      free = `${plain}_${number}`;
-    used.add(free.toLowerCase());
-    if (free !== name) originals.set(free, name);
-    return free;
-  });
-  return { names, originals, delimiter };
-}
-
-/** Other encodings are rewritten as UTF-8 before. */
-const DECODERS: Partial<Record<CsvEncoding, string>> = { "utf-16": "utf-16le", "latin-1": "latin1" };
-
-async function firstLine(path: string, encoding: CsvEncoding): Promise<string> {
-  const raw = createReadStream(path);
-  const stream = path.endsWith(".gz")
-    ? raw.pipe(createGunzip())
-    : path.endsWith(".zst")
-      ? raw.pipe(createZstdDecompress())
-      : raw;
-  let text = "";
-  try {
-    const decoder = new TextDecoder(DECODERS[encoding] ?? "utf-8");
-    for await (const piece of stream) {
-      text += decoder.decode(piece as Buffer, { stream: true });
-      if (text.includes("\n") || text.length > HEADER_BYTES) break;
-    }
-  } catch (error) {
-    throw new UnreadableFile(`cannot be unpacked (${messageOf(error)})`);
-  } finally {
-    raw.destroy();
-  }
-  return (text.replace(/^\uFEFF/, "").split(/\r?\n/, 1)[0] ?? "").trimEnd();
-}
-
-function splitHeader(line: string, delimiter: string, quote: string): string[] {
-  const names: string[] = [];
-  let name = "";
-  let quoted = false;
-  for (let index = 0; index < line.length; index++) {
-    const character = line[index] ?? "";
-    if (character === quote && quoted && line[index + 1] === quote) name += line[++index];
-    else if (character === quote) quoted = !quoted;
-    else if (!quoted && line.startsWith(delimiter, index)) {
-      names.push(name);
-      name = "";
-      index += delimiter.length - 1;
-    } else name += character;
-  }
-  return [...names, name];
+  return `("__record" + ${first} + len(list_filter([${thresholds.join(", ")}]::BIGINT[], lambda t: t <= "__record" + ${first})))`;
 }

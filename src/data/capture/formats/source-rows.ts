@@ -57,6 +57,13 @@ export interface CsvOptions {
   readonly encoding?: CsvEncoding | undefined;
   /** Texts that stand for a missing value; default: the empty one. */
   readonly nulls?: readonly string[] | undefined;
+  /**
+   * Line of the header, from 1, or that there is none; default: the first, unless what stands above a table is found
+   * there.
+   */
+  readonly header?: number | "none" | undefined;
+  /** Names of the columns of files without a header; default: `column_1`, … */
+  readonly columns?: readonly string[] | undefined;
   /** False: numbers and dates that a cast does not read stay text. */
   readonly guess?: boolean | undefined;
 }
