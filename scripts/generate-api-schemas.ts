@@ -17,6 +17,7 @@ const NOT_SOURCES: ReadonlySet<string> = new Set([
   "resource.ts",
   "route.ts",
   "schemas.ts",
+  "server-role.ts",
   "serving-schemas.ts",
 ]);
 

@@ -5,6 +5,7 @@ export { type MissingMlflowPart, missingMlflowRoutes } from "./missing-mlflow-ro
 export { type MlflowRouteName, mlflowRoutes } from "./mlflow-routes.ts";
 export { describeRoutes } from "./openapi.ts";
 export { eventRoutes } from "./event-routes.ts";
+export { SERVER_ROLES, type ServerRole } from "./server-role.ts";
 export { workerRoutes } from "./worker-routes.ts";
 export { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 export type {

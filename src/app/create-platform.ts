@@ -1,20 +1,23 @@
 import { createChangedSources } from "./changed-sources.ts";
 import { join } from "node:path";
+import type { ServerRole } from "#api";
 import type { Settings } from "#config";
 import { createDatasetStorage, createSensing } from "#data";
 import { type CaughtUpPush, createWebhookHandler, isolationOfPipeline } from "#delivery";
 import { createWorkspace } from "#executors";
-import { getPipelineDefinition, keepLeases, listPipelines } from "#metadata-store/engine";
+import { keepLeases } from "#metadata-store/engine";
 import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
-import { assertValid, type LoadedProject, type PipelineDefinition, type ProcessLimits, type Sensing } from "#pipeline";
+import { assertValid, type LoadedProject, type ProcessLimits, type Sensing } from "#pipeline";
 import { createEngine, type Engine, type EnginePorts, registerPipelines, registerPools } from "#engine";
 import { createServingCalls } from "#serving";
 import { createProject, type ProjectOptions } from "#project";
 import { knownExecutors } from "./examine-executors.ts";
+import { readRegistered } from "./follow-registered.ts";
 import { createHostedSource } from "./hosted-source.ts";
 import { createEventWatch, listPushedDatasets } from "./event-watch.ts";
 import { createEndpointWatch } from "./endpoint-watch.ts";
+import { createBesideEngine } from "./beside-engine.ts";
 import { createParts, type Parts } from "./parts.ts";
 import { listKeys } from "./partition-keys.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
@@ -25,8 +28,6 @@ import { createRunReader } from "./run-reader.ts";
 import { openSecretBox } from "./secret-keys.ts";
 import { createStepKinds } from "./step-kinds.ts";
 import { createProjectWorkflows } from "./workflows.ts";
-
-const PIPELINES_PER_PAGE = 1000;
 
 /** A platform with what its owner alone may do. */
 export interface OwnedPlatform {
@@ -54,6 +55,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
   const { pushParts, pushes } = watchPushes(parts, settings, { ...pushed, hosted });
   const eventWatch = createEventWatch({ ...parts, datasets: () => platform.pushedDatasets() });
   let stopFeatures: (() => Promise<void>) | undefined;
+  const does = (role: ServerRole): boolean => base.roles.includes(role);
   const engine = createPlatformEngine(parts, {
     kinds: [...kinds, ...(workflows?.kinds ?? [])],
     settings,
@@ -102,7 +104,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     },
     async useRegistered() {
       await parts.rules.refresh();
-      files.use(await readRegistered(store, project));
+      files.use(await readRegistered({ store, project }));
     },
     ...graphOf(files),
     registered: async () => registered,
@@ -116,15 +118,22 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     startEndpoints: () => serving.endpoints.start(),
   };
 
+  const besideEngine = createBesideEngine(parts, base, async () => {
+    await platform.useRegistered();
+    await parts.features.reload();
+  });
+
   return {
     platform,
     async check() {
       if (!base.isProject) return;
-      checked = assertValid(await files.load());
+      // What is wrong with the files is for the process to say that puts them in force.
+      if (does("engine")) checked = assertValid(await files.load());
       ({ promise: registered, resolve: tellRegistered } = Promise.withResolvers<void>());
     },
     async start() {
-      await serving.endpoints.start();
+      if (does("serving")) await serving.endpoints.start();
+      if (!does("engine")) return besideEngine.start().finally(() => tellRegistered?.());
       watch.start();
       if (!base.isProject) return;
       await files.follow(await platform.registerProject(settings.user));
@@ -137,7 +146,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
       pullRequests.start();
     },
     async stop() {
-      for (const part of [pullRequests, pushes, eventWatch, files, watch]) await part.stop();
+      for (const part of [pullRequests, pushes, eventWatch, besideEngine, files, watch]) await part.stop();
       await stopFeatures?.();
       await engine.stop();
       await Promise.all(parts.executors.map(async (executor) => executor.close?.()));
@@ -191,25 +200,6 @@ function sensingOf(parts: Parts, settings: Settings): Sensing {
     captureFolders: config.capture.folders,
     captureHosts: config.capture.hosts,
     secret: (name) => settings.secret(name),
-  });
-}
-
-async function readRegistered(store: Parts["store"], project: string): Promise<readonly PipelineDefinition[]> {
-  return store.read(async (transaction) => {
-    const definitions: PipelineDefinition[] = [];
-    for (let after: string | undefined; ;) {
-      const page = await listPipelines(transaction, { project, after, limit: PIPELINES_PER_PAGE });
-      const stored = await Promise.all(
-        page.map(({ digest }) => getPipelineDefinition(transaction, { project, digest })),
-      );
-      definitions.push(
-        ...stored.flatMap((definition) =>
-          definition === undefined ? [] : [JSON.parse(definition.content) as PipelineDefinition],
-        ),
-      );
-      after = page.at(-1)?.name;
-      if (page.length < PIPELINES_PER_PAGE) return definitions;
-    }
   });
 }
 

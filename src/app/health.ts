@@ -28,19 +28,23 @@ export async function checkStore(store: MetadataStore): Promise<HealthCheck> {
   }
 }
 
-/** Whether a started project runs its pipelines and has loaded its endpoints. */
-export function checkProject({ engine, serving }: Pick<Platform, "engine" | "serving">): readonly HealthCheck[] {
-  const problems = serving.endpoints.problems();
+/** Whether a started project runs its pipelines and has loaded its endpoints, where that is for this process to do. */
+export function checkProject(platform: Pick<Platform, "engine" | "serving" | "roles">): readonly HealthCheck[] {
+  const { engine, serving, roles } = platform;
+  const working = { name: "engine", problem: engine.isWorking() ? undefined : "the engine takes no work" };
   return [
-    { name: "engine", problem: engine.isWorking() ? undefined : "the engine takes no work" },
-    {
-      name: "endpoints",
-      problem:
-        problems === undefined
-          ? "the endpoints are not loaded yet"
-          : problems.length === 0
-            ? undefined
-            : problems.map(({ environment, endpoint, reason }) => `${environment}/${endpoint}: ${reason}`).join("; "),
-    },
+    ...(roles.includes("engine") ? [working] : []),
+    ...(roles.includes("serving") ? [checkEndpoints(serving)] : []),
   ];
+}
+
+function checkEndpoints({ endpoints }: Platform["serving"]): HealthCheck {
+  const problems = endpoints.problems();
+  const problem =
+    problems === undefined
+      ? "the endpoints are not loaded yet"
+      : problems.length === 0
+        ? undefined
+        : problems.map(({ environment, endpoint, reason }) => `${environment}/${endpoint}: ${reason}`).join("; ");
+  return { name: "endpoints", problem };
 }

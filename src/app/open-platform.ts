@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createAccess } from "#access";
+import { SERVER_ROLES, type ServerRole } from "#api";
 import { type Clock, createMetrics, type Log, messageOf, systemClock } from "#base";
 import type { Files } from "#storage";
 import type { ProjectConfig, Settings } from "#config";
@@ -47,6 +48,8 @@ export interface PlatformOptions {
   /** False for a bare store: tracking and registry only. */
   readonly isProject: boolean;
   readonly artifacts?: ArtifactPlaces | undefined;
+  /** What a server of it does; default everything. */
+  readonly roles?: readonly ServerRole[] | undefined;
   readonly settings: Settings;
   readonly log: Log;
   readonly clock?: Clock;
@@ -61,7 +64,7 @@ export interface PlatformOptions {
  * @throws METADATA_STORE_UNREACHABLE, METADATA_STORE_TOO_NEW
  */
 export async function openStorePlatform(options: PlatformOptions): Promise<StorePlatform> {
-  const { config, settings, log, isProject, clock = systemClock } = options;
+  const { config, settings, log, isProject, clock = systemClock, roles = SERVER_ROLES } = options;
   const metrics = createMetrics();
   await openPrivateStore(config.storeFolder, log);
   const opened = countStoreErrors(await openMetadataStore(config.metadataAddress), metrics);
@@ -77,7 +80,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const artifactRoot = options.artifacts?.root?.uri ?? PROXIED_ROOT;
   const storage = await openStorage(config, settings);
   const artifacts = openArtifacts(options.artifacts, config, storage.artifactFiles);
-  const outbox = createOutbox({ store, clock, log, privateNetworks: config.outbox.private_networks });
+  const outbox = createOutbox({ store, clock, log, ...sendingOf(config, roles) });
   const secrets = openSecretBox(config, settings);
   const webhooks = createWebhookSender({ store, clock, outbox, secrets });
   const address = createAddress(() => options.startServer?.(platform));
@@ -98,15 +101,10 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   let endUpkeep: (() => Promise<void>) | undefined;
   const checkWhole = async (): Promise<readonly HealthCheck[]> => {
     if (!isProject) return [];
-    if (!isStarted || building === undefined) return [{ name: "engine", problem: "the project is not started yet" }];
-    const failed = await Promise.race([
-      startWhole().then(
-        () => undefined,
-        (error: unknown) => messageOf(error),
-      ),
-      new Promise<string>((resolve) => setImmediate(() => resolve("the project is being started"))),
-    ]);
-    return failed === undefined ? checkProject(await platform.whole()) : [{ name: "engine", problem: failed }];
+    const name = roles.includes("engine") ? "engine" : "project";
+    if (!isStarted || building === undefined) return [{ name, problem: "the project is not started yet" }];
+    const failed = await problemOfStart(startWhole());
+    return failed === undefined ? checkProject(await platform.whole()) : [{ name, problem: failed }];
   };
 
   const platform: StorePlatform = {
@@ -115,6 +113,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     config,
     project: config.name,
     isProject,
+    roles,
     version: readVersion(),
     clock,
     log,
@@ -148,9 +147,9 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
     },
     async start() {
       isStarted = true;
-      endMeasuring ??= measureProcess(metrics);
+      endMeasuring ??= measureProcess(metrics, roles);
       endTrimming ??= storage.keepCacheSmall(clock, log);
-      endUpkeep ??= keepUp(platform);
+      if (roles.includes("engine")) endUpkeep ??= keepUp(platform);
       measureStepRuns(metrics, { store, project: config.name });
       await sealClearText(store, secrets, log);
       outbox.wake();
@@ -222,6 +221,26 @@ function createMlflowCalls(
       webhooks: facts.webhooks,
     }),
   ];
+}
+
+/** Secrets of routes and webhooks are with those who run pipelines or are asked to. */
+function sendingOf(
+  { outbox }: ProjectConfig,
+  roles: readonly ServerRole[],
+): Pick<Parameters<typeof createOutbox>[0], "privateNetworks" | "isQuiet"> {
+  const isQuiet = !roles.includes("api") && !roles.includes("engine");
+  return { privateNetworks: outbox.private_networks, isQuiet };
+}
+
+/** Why a project that is being started does not work yet; undefined when it does. */
+function problemOfStart(starting: Promise<void>): Promise<string | undefined> {
+  return Promise.race([
+    starting.then(
+      () => undefined,
+      (error: unknown) => messageOf(error),
+    ),
+    new Promise<string>((resolve) => setImmediate(() => resolve("the project is being started"))),
+  ]);
 }
 
 /** What keeps the store whole and small while the platform runs. */

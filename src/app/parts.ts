@@ -231,6 +231,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
     clock,
     features,
     metrics,
+    isServing: platform.roles.includes("serving"),
     threads: config.serving.threads,
     timeoutMs: config.serving.timeout * 1000,
     trainingNulls: createTrainingNulls({ store, objects }),

@@ -1,6 +1,6 @@
 import type { ChangedSources } from "./changed-sources.ts";
 import type { Access } from "#access";
-import type { ContractSummary, StepReference } from "#api";
+import type { ContractSummary, ServerRole, StepReference } from "#api";
 import type { Clock, LocatedProblem, Log, Metrics } from "#base";
 import type { ProjectConfig } from "#config";
 import type { Analytics, Datasets, EventBuffer } from "#data";
@@ -33,6 +33,8 @@ export interface StorePlatform {
   readonly project: string;
   /** False for a bare store: tracking and registry only. */
   readonly isProject: boolean;
+  /** What this process does. */
+  readonly roles: readonly ServerRole[];
   /** Version of esteira. */
   readonly version: string;
   readonly clock: Clock;

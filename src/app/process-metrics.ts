@@ -9,13 +9,16 @@ const EVENTS_PER_PAGE = 1000;
 const LARGEST_PAGES = 20;
 
 /** What the process itself costs, and how late its event loop is. Returns a function that stops the watching. */
-export function measureProcess(metrics: Metrics): () => void {
+export function measureProcess(metrics: Metrics, roles: readonly string[]): () => void {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const startSeconds = Date.now() / 1000 - process.uptime();
   const one = (value: number): readonly Reading[] => [{ labels: {}, value }];
   metrics.gauge("process_start_time_seconds", "When the process started, in seconds since 1970.", () =>
     one(startSeconds),
+  );
+  metrics.gauge("esteira_server_role", "1 for each role that the process has.", () =>
+    roles.map((role) => ({ labels: { role }, value: 1 })),
   );
   metrics.gauge("process_resident_memory_bytes", "Memory that the process holds.", () =>
     one(process.memoryUsage.rss()),

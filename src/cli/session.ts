@@ -1,4 +1,4 @@
-import type { CallName } from "#api";
+import type { CallName, ServerRole } from "#api";
 import { assertAdministrator, type Identity, openStorePlatform, type Platform, type StorePlatform } from "#app";
 import { findProjectFolder, loadProjectConfig, type ProjectConfig, storeOnlyConfig } from "#config";
 import { type ApiCall, callApi, startLocalServer } from "#server";
@@ -77,7 +77,11 @@ export async function withAccess<Result>(
 export async function openFor(
   context: CommandContext,
   options: OptionValues,
-  facts: { readonly storeOnlyAllowed?: boolean; readonly artifacts?: ArtifactPlaces } = {},
+  facts: {
+    readonly storeOnlyAllowed?: boolean;
+    readonly artifacts?: ArtifactPlaces;
+    readonly roles?: readonly ServerRole[];
+  } = {},
 ): Promise<StorePlatform> {
   const { config, folder, storeFolder } = await findConfig(context, options, facts);
   facts.artifacts?.assertApart(config.storeFolder);
@@ -91,6 +95,7 @@ export async function openFor(
     config,
     isProject: folder !== undefined,
     artifacts: facts.artifacts,
+    roles: facts.roles,
     settings: context.settings,
     log: operatorLog(context.terminal),
     startServer: startLocalServer,

@@ -11,6 +11,8 @@ export interface Settings {
   readonly homeFolder: string | undefined;
   /** `ESTEIRA_STORE`: folder of the store, as `--store`. */
   readonly storeFolder: string | undefined;
+  /** `ESTEIRA_ROLES`: what a server of this process does, as `esteira up --roles`. */
+  readonly roles: string | undefined;
   /** `ESTEIRA_TOKEN`: API token that the CLI acts with. */
   readonly token: string | undefined;
   /** `ESTEIRA_KEY_PASSPHRASE`: of the file with the key that signs decisions. */
@@ -41,6 +43,7 @@ export function readSettings(
     user: `local:${safeUserName()}`,
     homeFolder: environment["HOME"],
     storeFolder: nonEmpty(environment["ESTEIRA_STORE"]),
+    roles: nonEmpty(environment["ESTEIRA_ROLES"]),
     token: nonEmpty(environment["ESTEIRA_TOKEN"]),
     keyPassphrase: nonEmpty(environment["ESTEIRA_KEY_PASSPHRASE"]),
     secretsKey: nonEmpty(environment["ESTEIRA_SECRETS_KEY"]),

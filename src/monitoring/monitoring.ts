@@ -60,6 +60,8 @@ export interface Monitoring {
    * does nothing.
    */
   tick(): Promise<void>;
+  /** Writes what this process counted of requests and labels, where another one ticks. */
+  count(): Promise<void>;
   /** One request of an endpoint, for what it promises. Returns at once. */
   seen(key: EndpointKey, request: SeenRequest): void;
   /** How the promises of an endpoint stand. */
@@ -170,6 +172,7 @@ export function createMonitoring(options: MonitoringOptions): Monitoring {
     },
     seen: (key, request) => objectives.seen(key, request),
     objectives: (key) => objectives.states(key),
+    count: () => objectives.count(),
     async tick() {
       if (ticking) return;
       ticking = true;

@@ -10,7 +10,7 @@ import {
   removeObjectiveCounts,
   sumObjectiveCounts,
 } from "#metadata-store/monitoring";
-import type { EndpointKey, Outcome } from "#metadata-store/serving";
+import { type EndpointKey, listEndpoints, type Outcome } from "#metadata-store/serving";
 import { formatExplanation } from "./explanation.ts";
 import { toTarget } from "./alert-channel.ts";
 import type { Monitor } from "./monitor-set.ts";
@@ -64,6 +64,8 @@ export interface Objectives {
   seen(key: EndpointKey, request: SeenRequest): void;
   /** Labels that came for answers. */
   labelled(key: EndpointKey, outcomes: readonly Outcome[]): void;
+  /** Writes what was counted, for others to judge; every few seconds. */
+  count(): Promise<void>;
   /** Writes what was counted and judges it; every few seconds. */
   look(endpoints: readonly { readonly project: string }[]): Promise<void>;
   /** How the promises of an endpoint stand. */
@@ -156,8 +158,12 @@ export function createObjectives(options: {
       const atMs = clock.now();
       for (const outcome of outcomes) add(key, atMs, (rule) => isOutcomeKept(rule, outcome));
     },
+    async count() {
+      await readPromises(projectsOf(await store.read((transaction) => listEndpoints(transaction, { limit: 1000 }))));
+      await flush();
+    },
     async look(endpoints) {
-      const projects = [...new Set(endpoints.map(({ project }) => project))];
+      const projects = projectsOf(endpoints);
       await readPromises(projects);
       await flush();
       const nowMs = clock.now();
@@ -165,12 +171,7 @@ export function createObjectives(options: {
       lookedAtMs = nowMs;
       if (nowMs - cleanedAtMs >= HOUR_MS) {
         cleanedAtMs = nowMs;
-        await store.write(async (transaction) => {
-          for (const project of projects) {
-            await removeObjectiveCounts(transaction, { project, span: "minute", beforeMs: nowMs - MINUTES_KEPT_MS });
-            await removeObjectiveCounts(transaction, { project, span: "hour", beforeMs: nowMs - HOURS_KEPT_MS });
-          }
-        });
+        await removeOld(store, projects, nowMs);
       }
       for (const promised of promises?.values() ?? [])
         for (const { project, monitor } of promised)
@@ -186,6 +187,19 @@ export function createObjectives(options: {
       return states;
     },
   };
+}
+
+function projectsOf(endpoints: readonly { readonly project: string }[]): readonly string[] {
+  return [...new Set(endpoints.map(({ project }) => project))];
+}
+
+async function removeOld(store: MetadataStore, projects: readonly string[], nowMs: number): Promise<void> {
+  await store.write(async (transaction) => {
+    for (const project of projects) {
+      await removeObjectiveCounts(transaction, { project, span: "minute", beforeMs: nowMs - MINUTES_KEPT_MS });
+      await removeObjectiveCounts(transaction, { project, span: "hour", beforeMs: nowMs - HOURS_KEPT_MS });
+    }
+  });
 }
 
 /** A monitor that is a promise. */

@@ -23,6 +23,8 @@ export interface OutboxOptions {
    * address book of the inside is what an attacker wants.
    */
   readonly privateNetworks?: readonly string[];
+  /** Another process sends what waits; default false. */
+  readonly isQuiet?: boolean;
 }
 
 /**
@@ -58,6 +60,7 @@ interface Sending {
 /** @throws OUTBOX_NETWORK_INVALID */
 export function createOutbox(options: OutboxOptions): Outbox {
   const { store, clock, log } = options;
+  const { isQuiet = false } = options;
   const isAllowed = createAddressCheck(options.privateNetworks ?? []);
   const channels: Sending[] = [];
   let closed = false;
@@ -77,14 +80,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   function watch(afterMs: number): void {
     clearTimeout(timer);
-    if (closed) return;
+    if (closed || isQuiet) return;
     timer = setTimeout(wake, afterMs);
     timer.unref();
   }
 
   function wake(): void {
     again = true;
-    if (closed || running !== undefined) return;
+    if (closed || isQuiet || running !== undefined) return;
     running = drain()
       .catch((error: unknown) => {
         log.error("what waits could not be sent", { error: messageOf(error) });

@@ -27,6 +27,34 @@ export const accessNotSetUp: ErrorFactory<{ host: string }> = defineError("SERVE
     "Create a user (`esteira user create NAME --role admin`) before listening on an address that others can reach.",
 });
 
+export const rolesInvalid: ErrorFactory<{
+  found: string;
+  unknown: readonly string[];
+  known: readonly string[];
+}> = defineError("SERVER_ROLES_INVALID", {
+  status: 400,
+  message: ({ found, unknown, known }) =>
+    `The server's roles are ${JSON.stringify(found)}${unknown.length === 0 ? "" : `, and there is no role ${unknown.map((name) => JSON.stringify(name)).join(", ")}`}; expected one or more of ${known.join(", ")}`,
+  hint: () => "Name them with commas between: esteira up --roles page,api. Without --roles a server has all of them.",
+  solve:
+    "Name roles that there are, with commas between, in `--roles` or `ESTEIRA_ROLES`; without either a server has all.",
+});
+
+export const roleElsewhere: ErrorFactory<{
+  surface: string;
+  wanted: readonly string[];
+  roles: readonly string[];
+}> = defineError("SERVER_ROLE_ELSEWHERE", {
+  status: 503,
+  kind: "transient",
+  message: ({ surface, wanted, roles }) =>
+    `This process answers nothing of ${surface === "api" ? "the API" : surface}: it has the role ${roles.join(", ")}, and that is for ${wanted.join(" or ")}`,
+  hint: ({ wanted }) =>
+    `Ask a process that has it (esteira up --roles ${wanted[0] ?? "api"}), or let the proxy before them send this address there.`,
+  solve:
+    "Send the request to a process with the role that the message names; the guide on operating says which addresses belong to which role.",
+});
+
 export const routeMissing: ErrorFactory<{ method: string; path: string }> = defineError("SERVER_ROUTE_MISSING", {
   status: 404,
   message: ({ method, path }) => `There is nothing at ${method} ${path}`,

@@ -1,15 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import { resolve } from "node:path";
-import { addressesOf, listRoutes, SURFACE_PREFIXES, type Surface } from "#api";
+import { addressesOf, isOpen, listRoutes, type ServerRole, SURFACE_PREFIXES, type Surface } from "#api";
 import type { StorePlatform } from "#app";
 import { accessNotSetUp } from "./errors.ts";
 import { mountMlflow } from "./mlflow/mlflow-mounts.ts";
 import { operationMounts } from "./operations/operation-mounts.ts";
 import { serveOnDemand } from "./on-demand.ts";
-import { type Guard, mountRoutes } from "./routing/mount-routes.ts";
+import { type Guard, type Mounted, mountRoutes } from "./routing/mount-routes.ts";
 import { createCallerLimits } from "./security/caller-limits.ts";
 import { isLoopback } from "./security/host-and-origin.ts";
 import { createServer, listen, type ServerPlugin } from "./server.ts";
+import { answersSurface, mountsElsewhere, refuseSurface } from "./server-roles.ts";
 
 /** Surfaces that need the whole platform. */
 const PROJECT_SURFACES: readonly Surface[] = ["api", "serving", "monitoring", "features", "hooks", "workers"];
@@ -20,6 +21,8 @@ export interface OpenServerOptions {
   readonly host: string;
   /** Names it answers to, beside the loopback ones and `host`. */
   readonly hostNames?: readonly string[];
+  /** Default: the platform's. */
+  readonly roles?: readonly ServerRole[];
 }
 
 /**
@@ -30,6 +33,7 @@ export interface OpenServerOptions {
  */
 export async function openServer(platform: StorePlatform, options: OpenServerOptions): Promise<FastifyInstance> {
   const { access, project, log, metrics } = platform;
+  const { roles = platform.roles } = options;
   if (!isLoopback(options.host) && !(await access.isSetUp())) throw accessNotSetUp({ host: options.host });
   const guard: Guard = {
     project,
@@ -41,17 +45,19 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
   };
   const hostNames = [options.host, ...(options.hostNames ?? [])];
   const buildProjectServer = async (): Promise<FastifyInstance> => {
-    const [whole, { projectMounts }] = await Promise.all([platform.whole(), import("./project-server.ts")]);
-    const mounted = await projectMounts(whole);
+    const mounted = [
+      ...mountsElsewhere(PROJECT_SURFACES, roles),
+      ...(PROJECT_SURFACES.some((surface) => answersSurface(roles, surface)) ? await mountsHere(platform, roles) : []),
+    ];
     const plugins: readonly ServerPlugin[] = [(server) => mountRoutes(server, mounted, guard)];
     const server = await createServer({ hostNames, log, metrics, plugins });
     await server.ready();
     return server;
   };
-  const mlflow = { calls: platform.mlflowCalls(), attemptScope: platform.attemptScope, log };
+  const mlflow = { calls: mlflowCallsOf(platform, roles), attemptScope: platform.attemptScope, log };
   return createServer({
     hostNames,
-    webFolder: WEB_FOLDER,
+    ...(roles.includes("page") ? { webFolder: WEB_FOLDER } : {}),
     log,
     metrics,
     plugins: [
@@ -60,6 +66,22 @@ export async function openServer(platform: StorePlatform, options: OpenServerOpt
       (server) => serveOnDemand(server, { paths: projectPaths(), build: buildProjectServer }),
     ],
   });
+}
+
+async function mountsHere(platform: StorePlatform, roles: readonly ServerRole[]): Promise<readonly Mounted[]> {
+  const [whole, { projectMounts }] = await Promise.all([platform.whole(), import("./project-server.ts")]);
+  return (await projectMounts(whole)).filter(({ route }) => answersSurface(roles, route.surface));
+}
+
+/** Where MLflow is answered elsewhere, its probes are answered all the same. */
+function mlflowCallsOf(
+  platform: StorePlatform,
+  roles: readonly ServerRole[],
+): ReturnType<StorePlatform["mlflowCalls"]> {
+  const calls = platform.mlflowCalls();
+  if (answersSurface(roles, "mlflow")) return calls;
+  const refuse = (): Promise<never> => Promise.reject(refuseSurface("mlflow", roles));
+  return calls.map((call) => (isOpen(call.route.action) ? call : { ...call, handler: refuse }));
 }
 
 /** Places below which the routes of a project are: `/api/v1/*`, `/endpoints/*`, `/get-online-features`. */
@@ -79,7 +101,8 @@ export async function startLocalServer(
   platform: StorePlatform,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   const host = "127.0.0.1";
-  const server = await openServer(platform, { host });
+  // What steps ask is answered here, whatever the process does for others.
+  const server = await openServer(platform, { host, roles: [...new Set([...platform.roles, "api" as const])] });
   const url = await listen(server, { host, port: 0 });
   return { url, close: () => server.close() };
 }

@@ -116,6 +116,8 @@ export interface EndpointsOptions {
   /** Needed by endpoints that name a feature service. */
   readonly features?: OnlineFeatures | undefined;
   readonly metrics?: Metrics | undefined;
+  /** Default true. */
+  readonly isServing?: boolean;
   /** Rows per request; default 50,000. */
   readonly maxRows?: number;
 }

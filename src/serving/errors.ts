@@ -22,6 +22,18 @@ export const endpointNotReady: ErrorFactory<{ environment: string; endpoint: str
   },
 );
 
+export const endpointElsewhere: ErrorFactory<{ environment: string; endpoint: string }> = defineError(
+  "SERVING_ENDPOINT_ELSEWHERE",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ environment, endpoint }) =>
+      `Endpoint "${endpoint}" in "${environment}" is answered by other processes: this one has not the role serving`,
+    hint: () => "Ask a process with the role: esteira up --roles serving.",
+    solve: "Ask a process that was started with the role `serving`, or give this one the role.",
+  },
+);
+
 export const modelUnusable: ErrorFactory<{ model: string; problem: string; advice?: string }> = defineError(
   "SERVING_MODEL_UNUSABLE",
   {

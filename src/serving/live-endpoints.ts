@@ -1,7 +1,7 @@
 import { type Log, messageOf } from "#base";
 import { getAssetVersion, type MetadataStore } from "#metadata-store";
 import { type Endpoint, type EndpointKey, getEndpoint, listEndpoints } from "#metadata-store/serving";
-import { endpointNotReady, endpointUnknown, modelMissing } from "./errors.ts";
+import { endpointElsewhere, endpointNotReady, endpointUnknown, modelMissing } from "./errors.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
 
 /** An endpoint with its models. A switch replaces it by another one. */
@@ -51,8 +51,10 @@ export function createLiveEndpoints(options: {
   readonly store: MetadataStore;
   readonly models: LoadedModels;
   readonly log: Log;
+  /** False: none is loaded, other processes have them. Default true. */
+  readonly isServing?: boolean;
 }): LiveEndpoints {
-  const { store, models, log } = options;
+  const { store, models, log, isServing = true } = options;
   const current = new Map<string, Held>();
   const refreshing = new Map<string, Promise<void>>();
   let failed: readonly EndpointProblem[] | undefined;
@@ -94,6 +96,7 @@ export function createLiveEndpoints(options: {
   }
 
   function refresh(key: EndpointKey): Promise<void> {
+    if (!isServing) return Promise.resolve();
     const name = nameOf(key);
     const after = (refreshing.get(name) ?? Promise.resolve()).catch(() => {}).then(() => replace(key));
     refreshing.set(name, after);
@@ -116,6 +119,7 @@ export function createLiveEndpoints(options: {
   async function find(key: EndpointKey): Promise<Held> {
     const known = current.get(nameOf(key));
     if (known !== undefined) return known;
+    if (!isServing) throw endpointElsewhere({ environment: key.environment, endpoint: key.endpoint });
     await refresh(key).catch((error: unknown) => {
       throw endpointNotReady({ environment: key.environment, endpoint: key.endpoint, reason: messageOf(error) }, error);
     });

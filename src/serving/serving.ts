@@ -31,6 +31,8 @@ export interface ServingOptions {
   readonly features?: OnlineFeatures;
   readonly trainingNulls?: TrainingNulls;
   readonly metrics?: Metrics;
+  /** False where other processes answer: then no endpoint is loaded. Default true. */
+  readonly isServing?: boolean;
 }
 
 /** Everything that serves models, sharing the runtimes. */
@@ -72,6 +74,7 @@ export function createServing(options: ServingOptions): Serving {
     clock,
     features: options.features,
     metrics: options.metrics,
+    isServing: options.isServing ?? true,
     ...(options.maxRows === undefined ? {} : { maxRows: options.maxRows }),
   });
   return {

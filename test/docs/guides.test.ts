@@ -62,6 +62,11 @@ describe("a reader who starts from an empty folder", () => {
     await reader.follow("code-pipelines.md");
   });
 
+  it("reaches the end of operating.md", async (t) => {
+    const reader = await startReading(t, { hasUser: false });
+    await reader.follow("operating.md");
+  });
+
   it(
     "reaches the end of running-a-server.md",
     { skip: ["sqlite3", "rsync"].some((tool) => !isThere(tool)) && "sqlite3 or rsync is not installed" },

@@ -39,6 +39,7 @@ describe("probes", () => {
     for (const path of ["/readyz", "/healthz"])
       assert.deepEqual(JSON.parse((await ask(url + path)).text), {
         status: "ready",
+        roles: ["page", "api", "engine", "serving"],
         checks: { store: "ok", engine: "ok", endpoints: "ok" },
       });
     await (await platform.whole()).engine.stop();

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after } from "node:test";
 import type { FastifyInstance } from "fastify";
+import type { ServerRole } from "#api";
 import { openStorePlatform, type StorePlatform } from "#app";
 import { loadProjectConfig, readSettings } from "#config";
 import { silentLog } from "#base";
@@ -25,6 +26,7 @@ export async function openTestServer(
     readonly prepare?: (folder: string) => Promise<void>;
     readonly start?: boolean;
     readonly environment?: Readonly<Record<string, string>>;
+    readonly roles?: readonly ServerRole[];
   } = {},
 ): Promise<OpenedServer> {
   const folder = await temporaryFolder();
@@ -37,6 +39,7 @@ export async function openTestServer(
   const platform = await openStorePlatform({
     config: await loadProjectConfig(folder),
     isProject: true,
+    roles: options.roles,
     settings,
     log: silentLog,
   });

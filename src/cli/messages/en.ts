@@ -12,6 +12,7 @@ export const en = {
   tagline: "One conveyor belt for code, data and models.",
   listening: "esteira is up at {url}",
   listeningGrpc: "gRPC: {host}:{port}, Open Inference",
+  listeningRoles: "Roles: {roles}. Other processes on the store do the rest.",
   listeningSql: "SQL: psql -h {host} -p {port} -d {project}",
   rowsOfQuery: "{count} rows",
   rowsCut: "The first {count} rows; there are more (--limit)",

@@ -11,6 +11,7 @@ export const ptBr: Readonly<Record<MessageKey, string>> = {
   tagline: "Uma só esteira para código, dados e modelos.",
   listening: "esteira no ar em {url}",
   listeningGrpc: "gRPC: {host}:{port}, Open Inference",
+  listeningRoles: "Papéis: {roles}. Outros processos no armazenamento fazem o resto.",
   listeningSql: "SQL: psql -h {host} -p {port} -d {project}",
   rowsOfQuery: "{count} linhas",
   rowsCut: "As primeiras {count} linhas; há mais (--limit)",

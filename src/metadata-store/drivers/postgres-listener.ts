@@ -74,7 +74,7 @@ export class PostgresListener {
   async #ask(client: pg.Client): Promise<void> {
     this.#timer = setTimeout(() => this.#lose(client), ANSWER_MS).unref();
     try {
-      await client.query("select 1");
+      await client.query(`listen ${this.#options.channel}`);
     } catch {
       this.#lose(client);
     }

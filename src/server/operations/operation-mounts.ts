@@ -11,14 +11,18 @@ import type { Guard, Mounted } from "../routing/mount-routes.ts";
  * Probes come without a token: they learn which part is not ready; names and reasons are for those who may read.
  */
 export function operationMounts(platform: StorePlatform, guard: Guard): readonly Mounted[] {
-  const { project } = platform;
+  const { project, roles } = platform;
   const answerReadiness: Mounted["answer"] = async (_call, reply) => {
     const checks = await platform.health();
     const isReady = checks.every(({ problem }) => problem === undefined);
     const identity = await guard.identify(reply.request).catch(() => undefined);
     const tells = identity !== undefined && isAllowed(identity, "read", { project });
     const parts = Object.fromEntries(checks.map((check) => [check.name, toText(check, tells)]));
-    return uncached(reply.code(isReady ? 200 : 503)).send({ status: isReady ? "ready" : "not ready", checks: parts });
+    return uncached(reply.code(isReady ? 200 : 503)).send({
+      status: isReady ? "ready" : "not ready",
+      roles,
+      checks: parts,
+    });
   };
   return [
     // Answers as long as the event loop turns: whoever restarts what does not answer must not be led by a store that is

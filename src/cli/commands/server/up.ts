@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { SERVER_ROLES, type ServerRole } from "#api";
 import type { StorePlatform } from "#app";
 import { DEFAULT_PORT } from "#config";
-import { listen, openServer, serveGrpc, servePostgres } from "#server";
+import { listen, openServer, readServerRoles, serveGrpc, servePostgres } from "#server";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import { type Command, type CommandContext, commonOptions, type OptionValues, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
@@ -11,7 +12,7 @@ import { openFor } from "../../session.ts";
 import type { Terminal } from "../../terminal.ts";
 
 export const command: Command = {
-  usage: "up [--host H] [--port N] [--store DIR] [--artifact-root URI] [--artifacts-destination DIR]",
+  usage: "up [--host H] [--port N] [--roles R,R] [--store DIR] [--artifact-root URI] [--artifacts-destination DIR]",
   summary: "Start the server: web page, API, MLflow, endpoints, triggers",
   description:
     "Inside a project it runs its pipelines' schedules and triggers and serves its endpoints. With --store outside a project it is an MLflow tracking server and registry.",
@@ -23,6 +24,11 @@ export const command: Command = {
       help: "Address to listen on; default 127.0.0.1. Others need a user first: esteira user create.",
     },
     port: { type: "string", value: "PORT", help: `Port; default ${DEFAULT_PORT}, 0 picks a free one.` },
+    roles: {
+      type: "string",
+      value: "R,R",
+      help: `What this process does, of ${SERVER_ROLES.join(", ")}; default: ESTEIRA_ROLES, else all. The others are for other processes on the same store.`,
+    },
     "allow-host": {
       type: "string",
       multiple: true,
@@ -62,6 +68,10 @@ export const command: Command = {
       does: "And endpoints over gRPC: tritonclient.grpc.InferenceServerClient('127.0.0.1:8001'), models as production/NAME",
     },
     {
+      line: "esteira up --roles engine,serving",
+      does: "Runs pipelines and answers endpoints; another process on the same PostgreSQL has page and API",
+    },
+    {
       line: "esteira up --artifacts-destination /data/mlartifacts",
       does: "Keeps the artifacts that clients send it in /data/mlartifacts",
     },
@@ -76,7 +86,9 @@ export const command: Command = {
     const port = toPort(textOption(options, "port") ?? String(DEFAULT_PORT));
     const artifacts = readArtifactPlaces(options, { workingFolder: context.workingFolder, usage: command.usage });
     const hostNames = [options["allow-host"] ?? []].flat().filter((name) => typeof name === "string");
-    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifacts });
+    const roles = readServerRoles(textOption(options, "roles") ?? context.settings.roles);
+    assertPortsHaveRoles(options, roles);
+    const platform = await openFor(context, options, { storeOnlyAllowed: true, artifacts, roles });
     try {
       // What is wrong with the project is said before anything is said to be up.
       await platform.check();
@@ -84,7 +96,8 @@ export const command: Command = {
       try {
         const url = await listen(server, { host, port });
         announce(terminal, platform, { url, asJson: options["json"] === true });
-        platform.setUrl(url);
+        // Steps ask the API: where this process has none for others, one of its own is started with the first of them.
+        if (roles.includes("api")) platform.setUrl(url);
         const sql = await serveSql(context, platform, textOption(options, "sql-port"));
         const grpc = await serveInference(context, platform, { host, options }).catch(async (error: unknown) => {
           await sql?.close();
@@ -118,7 +131,7 @@ async function serveSql(
 ): Promise<{ close(): Promise<void> } | undefined> {
   const { sql } = platform.config;
   const port = asked === undefined ? sql.port : toPort(asked, "sql-port");
-  if (port === undefined || !platform.isProject) return undefined;
+  if (port === undefined || !platform.isProject || !platform.roles.includes("api")) return undefined;
   const tls =
     sql.tls === undefined
       ? undefined
@@ -163,11 +176,13 @@ async function serveInference(
 
 function announce(
   terminal: Terminal,
-  { isProject, project, config }: StorePlatform,
+  { isProject, project, config, roles }: StorePlatform,
   { url, asJson }: { readonly url: string; readonly asJson: boolean },
 ): void {
   if (asJson)
-    return terminal.print(JSON.stringify({ url, project: isProject ? project : undefined, store: config.storeFolder }));
+    return terminal.print(
+      JSON.stringify({ url, project: isProject ? project : undefined, store: config.storeFolder, roles }),
+    );
   terminal.print(terminal.style("bold", terminal.say("listening", { url })));
   terminal.print(
     terminal.style(
@@ -175,7 +190,22 @@ function announce(
       terminal.say("listeningProject", { project: isProject ? project : "–", store: config.storeFolder }),
     ),
   );
+  if (roles.length < SERVER_ROLES.length)
+    terminal.print(terminal.style("dim", terminal.say("listeningRoles", { roles: roles.join(", ") })));
   terminal.print(terminal.style("dim", terminal.say("stopHint")));
+}
+
+/** A port that is asked for and not served would be looked for in vain. */
+function assertPortsHaveRoles(options: OptionValues, roles: readonly ServerRole[]): void {
+  for (const [option, role] of [
+    ["sql-port", "api"],
+    ["grpc-port", "serving"],
+  ] as const)
+    if (textOption(options, option) !== undefined && !roles.includes(role))
+      throw usageWrong({
+        usage: command.usage,
+        reason: `--${option} needs the role ${role}; this process has ${roles.join(", ")}`,
+      });
 }
 
 function toPort(text: string, option = "port"): number {
