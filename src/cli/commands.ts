@@ -23,6 +23,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Try again what failed in a pipeline run; what passed stays",
     load: () => import("./commands/pipeline/retry.ts"),
   },
+  debug: {
+    summary: "Open a shell where a step of a pipeline run works, to see why it failed",
+    load: () => import("./commands/pipeline/debug.ts"),
+  },
   status: {
     summary: "Show pipelines, their latest runs, and every run that is not finished",
     load: () => import("./commands/pipeline/status.ts"),

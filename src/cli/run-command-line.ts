@@ -25,7 +25,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     color: settings.color,
     language: settings.language,
   });
-  const wantsJson = words.includes("--json");
+  const wantsJson = ownWords(words).includes("--json");
   // A reader that has seen enough (`| head`) closes the pipe: that is no error of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   const interrupt = new AbortController();
@@ -49,6 +49,12 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   }
 }
 
+/** What stands behind `--` is for another program. */
+function ownWords(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end === -1 ? words : words.slice(0, end);
+}
+
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
 }
@@ -65,7 +71,7 @@ async function dispatch(words: readonly string[], context: CommandContext): Prom
   const rest = words.slice(name.split(" ").length);
   const { command } = (await commands[name]?.load()) ?? {};
   if (command === undefined) throw commandUnknown({ found: name, nearest: undefined });
-  if (rest.includes("--help") || rest.includes("-h")) {
+  if (ownWords(rest).some((word) => word === "--help" || word === "-h")) {
     terminal.print(commandHelp(command, terminal));
     return 0;
   }

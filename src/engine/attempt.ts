@@ -109,7 +109,7 @@ export interface RunningAttempt {
   readonly claimed: ClaimedStepRun;
   readonly definition: PipelineDefinition;
   readonly signal: AbortSignal;
-  readonly log: LogWriter;
+  readonly log: Pick<LogWriter, "write" | "measure" | "unmute">;
   /** Another engine began it, and its process goes on. */
   readonly takenOver?: TakenOver | undefined;
   /** Its process runs elsewhere and takes no place here. */
@@ -134,54 +134,20 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
       step: claimed.step,
       steps: definition.steps.map((one) => one.name),
     });
-  const projectFolder = (claimed.source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
-  const files = createProjectFiles(projectFolder);
   const scope = await buildScope(parts, running, step);
-  const partition = partitionOfRun(running);
   const placed = running.takenOver === undefined ? undefined : await readPlaced(parts, claimed);
+  const files = createProjectFiles(projectFolderOf(parts, claimed));
   const settled = await settleAtOnce(step, { scope, files, isItem: claimed.matrix !== undefined, placed });
   if (settled !== undefined) return settled;
-  const project = projectOf(parts, claimed);
-  const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
-  const prepare = async (from: ProjectFiles): Promise<Prepared> => {
-    const prepared = await prepareStep(step, {
-      project,
-      kinds: parts.kinds,
-      files: from,
-      scope,
-      knownAssets: known,
-      file: definition.file,
-      partition,
-    });
-    return { prepared, sources: await readSources(prepared, from) };
-  };
-  const first = await prepare(files);
-  const { prepared } = first;
-  const inputs = await parts.store.read((transaction) =>
-    placed === undefined
-      ? chooseInputs(transaction, { home: parts.project, project }, running, prepared)
-      : readInputs(transaction, placed),
-  );
-  const identified = await parts.store.read((transaction) => identifyInputs(transaction, project, running, inputs));
-  const keyOf = (from: Prepared): CacheKey =>
-    toCacheKey(from.prepared, from.sources.recipe, (asset) => identified.get(asset));
-  const key = keyOf(first);
+  const looked = await lookAtStep(parts, running, { step, scope, placed });
+  const { key, inputs, keyOf } = looked;
+  const { prepared } = looked.first;
   const answer = await findAnswer(parts, claimed, { step, key, prepared, placed });
   if (answer.hit !== undefined) {
     const { outputs, facts, results, blocks } = answer.hit;
     return { type: "cached", reason: answer.reason, key, inputs, outputs, facts, results, blocks };
   }
-  const executed = await execute(parts, running, {
-    step,
-    first,
-    key,
-    inputs,
-    reason: answer.reason,
-    placed,
-    projectFolder,
-    prepare,
-    keyOf,
-  });
+  const executed = await execute(parts, running, { ...looked, step, reason: answer.reason, placed });
   const { outcome, ran, recipe, isolation } = executed;
   if (outcome.status === "skipped" || outcome.status === "failed") return endedEarly(outcome, running.signal);
   assertOutputs(step, outcome);
@@ -195,6 +161,50 @@ export async function performAttempt(parts: EngineParts, running: RunningAttempt
     recipe,
     isolation,
   };
+}
+
+/** What is known of a step before the cache is asked. */
+export type LookedAt = Pick<Execution, "first" | "key" | "inputs" | "projectFolder" | "prepare" | "keyOf">;
+
+/** Reads a step's files, chooses its inputs, and computes its cache key. */
+export async function lookAtStep(
+  parts: EngineParts,
+  running: Pick<RunningAttempt, "claimed" | "definition">,
+  of: { readonly step: StepDefinition; readonly scope: Scope; readonly placed: Placed | undefined },
+): Promise<LookedAt> {
+  const { claimed, definition } = running;
+  const { step, scope, placed } = of;
+  const projectFolder = projectFolderOf(parts, claimed);
+  const project = projectOf(parts, claimed);
+  const partition = partitionOfRun(running);
+  const known = await parts.store.read((transaction) => knownAssets(transaction, parts.project, { definition, step }));
+  const prepare = async (from: ProjectFiles): Promise<Prepared> => {
+    const prepared = await prepareStep(step, {
+      project,
+      kinds: parts.kinds,
+      files: from,
+      scope,
+      knownAssets: known,
+      file: definition.file,
+      partition,
+    });
+    return { prepared, sources: await readSources(prepared, from) };
+  };
+  const first = await prepare(createProjectFiles(projectFolder));
+  const inputs = await parts.store.read((transaction) =>
+    placed === undefined
+      ? chooseInputs(transaction, { home: parts.project, project }, running, first.prepared)
+      : readInputs(transaction, placed),
+  );
+  const identified = await parts.store.read((transaction) => identifyInputs(transaction, project, running, inputs));
+  const keyOf = (from: Prepared): CacheKey =>
+    toCacheKey(from.prepared, from.sources.recipe, (asset) => identified.get(asset));
+  return { first, key: keyOf(first), inputs, projectFolder, prepare, keyOf };
+}
+
+/** Where the files are that a run is made of: the project's, or those of a pushed commit. */
+function projectFolderOf(parts: Pick<EngineParts, "projectFolder">, { source }: ClaimedStepRun): string {
+  return (source as { folder?: string } | undefined)?.folder ?? parts.projectFolder;
 }
 
 /** What needs no look at files and inputs: a step that is left out, or that only lists its items. */
@@ -346,7 +356,7 @@ export async function knownAssets(
 async function chooseInputs(
   transaction: ReadTransaction,
   { home, project }: { readonly home: string; readonly project: string },
-  { claimed }: RunningAttempt,
+  { claimed }: Pick<RunningAttempt, "claimed">,
   prepared: PreparedStep,
 ): Promise<readonly ReadInput[]> {
   const chosen: ReadInput[] = [];
@@ -380,7 +390,7 @@ async function readInputs(transaction: ReadTransaction, { inputs }: Placed): Pro
 async function identifyInputs(
   transaction: ReadTransaction,
   project: string,
-  { claimed, definition }: RunningAttempt,
+  { claimed, definition }: Pick<RunningAttempt, "claimed" | "definition">,
   inputs: readonly ReadInput[],
 ): Promise<ReadonlyMap<string, AssetVersion>> {
   const identified = new Map(inputs.map(({ asset, version }) => [asset, version]));
@@ -395,7 +405,7 @@ async function identifyInputs(
   return identified;
 }
 
-interface Execution {
+export interface Execution {
   readonly step: StepDefinition;
   /** As the cache was asked for it. */
   readonly first: Prepared;
@@ -507,7 +517,7 @@ function refuseOther(step: StepDefinition, key: CacheKey, { recipe }: ReadSource
   throw sourcesChanged({ step: step.name, changes: explainDifference(key.parts, now) });
 }
 
-interface Workspace {
+export interface Workspace {
   readonly folder: string;
   /** What its processes must see beside it. */
   readonly readable: readonly string[];
@@ -515,7 +525,7 @@ interface Workspace {
 }
 
 /** Undefined for kinds that start no process of the user's. */
-async function openWorkspace(
+export async function openWorkspace(
   { ports }: EngineParts,
   { step, first, key, placed, projectFolder, prepare }: Execution,
   workFolder: string,
@@ -540,7 +550,7 @@ async function openWorkspace(
 
 type Tracking = { run: Promise<TrackingRun> | undefined; values: TrackingRun | undefined };
 
-async function createContext(
+export async function createContext(
   parts: EngineParts,
   running: RunningAttempt,
   execution: Execution & {

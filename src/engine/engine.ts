@@ -16,6 +16,7 @@ import {
   knowKinds,
   pipelineUnknown,
   type AssetStorage,
+  type ProcessResult,
   type StepKind,
   type Selection,
 } from "#pipeline";
@@ -30,6 +31,7 @@ import { cancelPipelineRun, resumeRun } from "./change-run.ts";
 import { findPartitions } from "./partitions.ts";
 import { createRunsAhead, type RunAhead } from "./runs-ahead.ts";
 import { judgeDeadlines } from "./deadlines.ts";
+import { type DebugPlace, type DebugRequest, debugStep } from "./debug.ts";
 import { createDueLoop } from "./due-loop.ts";
 import { runDueSchedules } from "./schedules.ts";
 import { createRetrainings } from "./retrainings.ts";
@@ -139,6 +141,14 @@ export interface Engine {
     },
   ): Promise<number>;
   /**
+   * Makes the workspace of a step run again and runs a shell in it, or a command, as the step's process would run.
+   * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_DEBUG_IMPOSSIBLE, PIPELINE_INPUT_MISSING, PIPELINE_SECRET_MISSING
+   */
+  debug<Value>(
+    request: DebugRequest,
+    work: (place: DebugPlace, run: () => Promise<ProcessResult>) => Promise<Value>,
+  ): Promise<Value>;
+  /**
    * Ends its attempts with their processes, then itself. What it was working on stays resumable: as `interrupted` when
    * it worked on single runs, or for the next engine that starts when it worked on all (`interrupt` decides otherwise).
    */
@@ -238,6 +248,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     cancel: (id, actor) => cancelPipelineRun(store, { id, actor, atMs: clock.now() }),
     resume: (id, options) => resumeRun(store, { id, ...options, atMs: clock.now() }),
+    debug: (request, work) => debugStep(parts, request, work),
     async stop({ interrupt } = {}) {
       if (!stopped) {
         stopped = true;

@@ -239,3 +239,13 @@ export const partitionNotOfBackfill: ErrorFactory<{ id: string; partitions: read
     solve: "Name partitions of the backfill that failed or were cancelled.",
   },
 );
+
+export const debugImpossible: ErrorFactory<{ step: string; reason: string; hint: string }> = defineError(
+  "PIPELINE_DEBUG_IMPOSSIBLE",
+  {
+    status: 409,
+    message: ({ step, reason }) => `Step "${step}" has no workspace to open: ${reason}`,
+    hint: ({ hint }) => hint,
+    solve: "Open a step that runs a process of yours: `run`, `node`, `python`, `notebook`, `dbt`.",
+  },
+);

@@ -1,5 +1,6 @@
 export type { BackfillPreview, BackfillRequest, Backfills, BackfillState } from "./backfills.ts";
 export { cancelPipelineRun } from "./change-run.ts";
+export type { DebugPlace, DebugRequest } from "./debug.ts";
 export { createEngine, type Engine, type EngineOptions, type SubmitRequest } from "./engine.ts";
 export type { Executor, ExecutorWorker, ProcessHandle } from "./executor.ts";
 export { placeLost } from "./errors.ts";

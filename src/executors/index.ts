@@ -38,6 +38,7 @@ export {
 } from "./git-server.ts";
 export { createGit, type Git, type GitOptions } from "./git.ts";
 export { createWorkspace, type WorkspaceRequest } from "./workspace.ts";
+export { rememberWorkspace, type WorkspaceMemory } from "./workspace-changes.ts";
 export { createSandbox, type Sandbox } from "./isolation/sandbox.ts";
 export { certificateVariables } from "./isolation/system-view.ts";
 export { createIsolation, type Isolation, type IsolationOptions, type IsolationReport } from "./isolation/isolation.ts";

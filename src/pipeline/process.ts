@@ -89,6 +89,11 @@ export interface ProcessSpec {
   readonly takes?: readonly string[];
   /** Characters of its output that are logged already: it was started by an engine that is gone. */
   readonly logged?: { readonly stdout: number; readonly stderr: number };
+  /**
+   * It has the input and the outputs of this process, so that nothing of it is read or logged; interactive: with the
+   * keys of its terminal. Only on this machine.
+   */
+  readonly terminal?: { readonly isInteractive: boolean };
   /** Extra channels (kernels): called with each log line instead of logging, when given. */
   readonly onOutput?: (stream: "stdout" | "stderr", text: string) => void;
 }

@@ -158,7 +158,8 @@ async function startWith(
   starting.supervisor.begin();
   const startedAt = performance.now();
   // What stays, as a model that is asked, is this process's own: it does not end with another.
-  const server = spec.onOutput === undefined ? await starting.server.opened() : undefined;
+  const isOwn = spec.onOutput !== undefined || spec.terminal !== undefined;
+  const server = isOwn ? undefined : await starting.server.opened();
   const started = await (server ?? HERE)
     .start({
       program,
@@ -167,6 +168,7 @@ async function startWith(
       environment: { ...own, ...way.environment, ...secrets?.variables(isSandboxed ? SECRETS_INSIDE : secrets.folder) },
       isSandboxed,
       command: plain[0],
+      terminal: spec.terminal,
     })
     .catch((error: unknown) => {
       way.close();
@@ -240,6 +242,7 @@ function sandboxed(
     hidden: storeFolder === undefined ? [] : [storeFolder],
     secrets: starting.secrets,
     network: spec.network,
+    isInteractive: spec.terminal?.isInteractive === true,
   });
 }
 

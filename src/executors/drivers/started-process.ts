@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { messageOf } from "#base";
 import { startFailed } from "../errors.ts";
-import { enterSandbox, SANDBOX_PIPES } from "../isolation/sandbox.ts";
+import { enterSandbox, SANDBOX_PIPES, SANDBOX_TERMINAL_PIPES } from "../isolation/sandbox.ts";
 import type { SandboxStatus } from "../isolation/sandbox-status.ts";
 
-/** What is started: in a session of its own, with pipes for its outputs, and an empty input. */
+/** What is started: in a session of its own, with pipes for its outputs and an empty input, or with this process's. */
 export interface ProcessStart {
   /** Absolute, or relative to the folder; a bare name is looked for in PATH. */
   readonly program: string;
@@ -16,6 +16,8 @@ export interface ProcessStart {
   readonly isSandboxed: boolean;
   /** As people know it. */
   readonly command: string;
+  /** It has this process's input and outputs; interactive: in its session. */
+  readonly terminal?: { readonly isInteractive: boolean } | undefined;
 }
 
 export interface ProcessExit {
@@ -41,19 +43,27 @@ export interface StartedProcess {
 
 /** Starts a process from this one. @throws EXECUTORS_START_FAILED */
 export async function startHere(start: ProcessStart): Promise<StartedProcess> {
+  const { terminal } = start;
+  const isInteractive = terminal?.isInteractive === true;
   const child = spawn(start.program, start.args, {
     cwd: start.folder,
     env: start.environment,
-    stdio: ["ignore", "pipe", "pipe", ...(start.isSandboxed ? SANDBOX_PIPES : [])],
-    detached: true,
+    stdio: [
+      ...(terminal === undefined
+        ? (["ignore", "pipe", "pipe"] as const)
+        : (["inherit", "inherit", "inherit"] as const)),
+      ...(start.isSandboxed ? (isInteractive ? SANDBOX_TERMINAL_PIPES : SANDBOX_PIPES) : []),
+    ],
+    // A terminal gives its keys to its own session alone.
+    detached: !isInteractive,
   });
   const { pid: group, stdout, stderr } = child;
-  if (group === undefined || stdout === null || stderr === null) return failToStart(child, start.command);
+  if (group === undefined) return failToStart(child, start.command);
   return {
     group,
-    stdout,
-    stderr,
-    status: start.isSandboxed ? enterSandbox(child) : undefined,
+    stdout: stdout ?? Readable.from([]),
+    stderr: stderr ?? Readable.from([]),
+    status: start.isSandboxed ? enterSandbox(child, isInteractive) : undefined,
     exit: new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal }))),
     closed: new Promise((resolve) => child.once("close", () => resolve())),
     destroy: () => {

@@ -2,19 +2,24 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import type { ProcessSpec } from "#pipeline";
 import { sandboxUnavailable } from "../errors.ts";
 import { findProgram } from "../program-path.ts";
 import { readSandboxStatus, type SandboxStatus } from "./sandbox-status.ts";
+import { terminalFilter } from "./terminal-filter.ts";
 import { copyConfiguration, deviceView, isSystem, resolverView, systemView } from "./system-view.ts";
 
 /** Never the step's own PATH: what it runs in is not chosen by what runs in it. */
 const SEARCHED = "/usr/local/bin:/usr/bin:/bin";
 /** Descriptor on which bubblewrap tells the sandbox's first process and how the command ended. */
 const STATUS = 3;
+/** Descriptor of which bubblewrap reads what a command with a terminal may not call. */
+const FILTER = 4;
 /** What `stdio` of `spawn` has behind its first three entries for a wrapped command; then {@link enterSandbox}. */
 export const SANDBOX_PIPES = ["pipe"] as const;
+/** The same for one with a terminal. */
+export const SANDBOX_TERMINAL_PIPES = [...SANDBOX_PIPES, "pipe"] as const;
 /** Where a sandboxed process finds its secrets. */
 export const SECRETS_INSIDE = "/run/secrets";
 /** What every sandbox sees of the machine is looked at no more often: steps that start together see the same. */
@@ -38,6 +43,8 @@ export interface SandboxView {
   readonly secrets?: string | undefined;
   /** `false` or a list: no network of its own, the machine's own addresses included. */
   readonly network?: ProcessSpec["network"];
+  /** It stays in the session of a terminal, whose keys it gets; see {@link terminalFilter}. */
+  readonly isInteractive?: boolean;
 }
 
 /** What stands in the way of a sandbox. */
@@ -102,7 +109,7 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
     },
     wrap: (command, view) => [
       program ?? "bwrap",
-      ...machine(),
+      ...inSession(machine(), view.isInteractive === true),
       ...bindsOf(view),
       ...(view.secrets === undefined ? [] : ["--ro-bind", view.secrets, SECRETS_INSIDE]),
       ...(view.network !== undefined ? ["--unshare-net"] : []),
@@ -117,9 +124,17 @@ export function createSandbox(searched: string = SEARCHED, cacheFolder?: string)
   };
 }
 
+/** A terminal's keys reach only the session that it belongs to; without a filter for this machine it has none. */
+function inSession(args: readonly string[], isInteractive: boolean): readonly string[] {
+  if (!isInteractive || terminalFilter() === undefined) return args;
+  return [...args.filter((arg) => arg !== "--new-session"), "--seccomp", String(FILTER)];
+}
+
 /** Hears what becomes of a wrapped command, right after its start. */
-export function enterSandbox(child: ChildProcess): SandboxStatus {
+export function enterSandbox(child: ChildProcess, isInteractive = false): SandboxStatus {
   const status = child.stdio[STATUS];
+  const filter = isInteractive ? child.stdio[FILTER] : undefined;
+  if (filter instanceof Writable) filter.on("error", () => {}).end(terminalFilter());
   return readSandboxStatus(status instanceof Readable ? status : Readable.from([]));
 }
 

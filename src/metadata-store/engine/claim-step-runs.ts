@@ -103,6 +103,30 @@ function ofStepRun(
   };
 }
 
+/** A step run as an attempt would get it, without one: nothing is changed. Undefined when there is none. */
+export async function readAsClaimed(
+  transaction: ReadTransaction,
+  {
+    stepRunId,
+    project,
+    attemptId,
+  }: { readonly stepRunId: string; readonly project: string; readonly attemptId: string },
+): Promise<ClaimedStepRun | undefined> {
+  const stepRun = await transaction
+    .selectFrom("step_run")
+    .selectAll()
+    .where("id", "=", stepRunId)
+    .where("project", "=", project)
+    .executeTakeFirst();
+  if (stepRun === undefined) return undefined;
+  const run = await transaction
+    .selectFrom("pipeline_run")
+    .selectAll()
+    .where("id", "=", stepRun.pipeline_run_id)
+    .executeTakeFirstOrThrow();
+  return { ...ofStepRun(stepRun), ...ofRun(run), attemptId, attemptNumber: stepRun.attempt_count + 1, token: 0 };
+}
+
 /**
  * Takes a running attempt over from an engine that is gone, with what runs of it: the same attempt under a new fencing
  * token, so that the engine before can write nothing of it any more.

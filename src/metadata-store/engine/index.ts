@@ -29,6 +29,7 @@ export {
   claimStepRuns,
   hasClaimable,
   nextReadyTime,
+  readAsClaimed,
   takeOverAttempt,
 } from "./claim-step-runs.ts";
 export { findFailedStepRun, isRunAcknowledged, listRunningStepRuns, listUnsettledFailures } from "./current-state.ts";

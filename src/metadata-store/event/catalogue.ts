@@ -331,6 +331,11 @@ export interface EventCatalogue {
   readonly "sensor.failed": { readonly pipeline: string; readonly code: string; readonly message: string };
   readonly "sensor.recovered": { readonly pipeline: string };
   readonly "step_run.cancelled": StepRunEvent;
+  /** Somebody opened a shell, or ran a command, in its workspace, and had these secrets. */
+  readonly "step_run.debugged": StepRunEvent & {
+    readonly command: string | null;
+    readonly secrets: readonly string[];
+  };
   readonly "step_run.failed": StepRunEvent;
   readonly "step_run.pending": StepRunEvent;
   readonly "step_run.queued": StepRunEvent;

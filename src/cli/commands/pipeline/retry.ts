@@ -1,9 +1,9 @@
-import type { PipelineRunDetail, StepRun } from "#api";
 import { type Command, commonOptions, textOptions } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { withProject } from "../../session.ts";
 import { readWholeRun } from "../../whole-run.ts";
 import { latestRun } from "./latest-run.ts";
+import { assertStep, findItem } from "./step-run-of.ts";
 import { watch } from "./run.ts";
 
 export const command: Command = {
@@ -33,12 +33,12 @@ export const command: Command = {
       const id = given === "latest" ? await latestRun(session, command.usage) : given;
       const run = await readWholeRun(call, id);
       const items = textOptions(options, "item");
-      for (const step of steps) assertStep(run, step);
+      for (const step of steps) assertStep(run, step, command.usage);
       if (run.status === "running" && run.isAbandoned !== true && steps.length === 0)
         throw usageWrong({ usage: command.usage, reason: `An engine works on ${id}: name the steps to try again` });
       const body =
         items.length > 0
-          ? { stepRuns: items.map((item) => findItem(run, steps, item).id) }
+          ? { stepRuns: items.map((item) => findItem(run, { step: onlyOf(steps), item, usage: command.usage }).id) }
           : steps.length > 0
             ? { steps }
             : {};
@@ -47,23 +47,7 @@ export const command: Command = {
     }),
 };
 
-function assertStep({ stepRuns }: PipelineRunDetail, name: string): void {
-  if (stepRuns.some(({ step }) => step === name)) return;
-  throw usageWrong({
-    usage: command.usage,
-    reason: `The run has no step ${JSON.stringify(name)}; it has ${[...new Set(stepRuns.map(({ step }) => step))].join(", ")}`,
-  });
-}
-
-/** An item by itself, or a combination as it is shown: `n=2`. */
-function findItem({ id, stepRuns }: PipelineRunDetail, steps: readonly string[], item: string): StepRun {
-  const [step, ...others] = steps;
-  if (step === undefined || others.length > 0)
-    throw usageWrong({ usage: command.usage, reason: "--item is of one step: name it" });
-  const found = stepRuns.find((each) => each.step === step && (each.matrix === item || each.matrix === `item=${item}`));
-  if (found !== undefined) return found;
-  throw usageWrong({
-    usage: command.usage,
-    reason: `Step ${JSON.stringify(step)} has no item ${JSON.stringify(item)}; see them with: esteira status ${id} ${step}`,
-  });
+function onlyOf([step, ...others]: readonly string[]): string {
+  if (step !== undefined && others.length === 0) return step;
+  throw usageWrong({ usage: command.usage, reason: "--item is of one step: name it" });
 }
