@@ -116,6 +116,40 @@ describeStores("duplicate rows", (kind) => {
     assert.equal(contentOf(later.versions[0]).treated?.["*: deduplicate"], 1);
   });
 
+  it("are only those, of many rows in several files", async () => {
+    const project = await openDataProject(kind);
+    await project.write(
+      "c.yaml",
+      contractOf(
+        [
+          ["id", "integer"],
+          ["n", "integer"],
+        ],
+        { deduplicate: { by: "id", keep: "first" } },
+      ),
+    );
+    for (const [file, first] of [
+      ["a.csv", 0],
+      ["b.csv", 60_000],
+      ["e.csv", 120_000],
+    ] as const) {
+      const lines = Array.from({ length: 60_000 }, (_, index) => {
+        const id = first + index;
+        return id % 97 === 0 ? `${id},1\n${id},2\n` : `${id},1\n`;
+      });
+      await project.write(file, `id,n\n${lines.join("")}`);
+    }
+    const { versions } = await project.runCapture(DECLARED);
+    assert.deepEqual(
+      await project.rows(
+        versions[0],
+        "select count(*)::int as n, count(distinct id)::int as ids, max(n)::int as last from d",
+      ),
+      [{ n: 180_000, ids: 180_000, last: 1 }],
+    );
+    assert.equal(contentOf(versions[0]).treated?.["id: deduplicate"], Math.ceil(180_000 / 97));
+  });
+
   it("need columns that the contract has", () => {
     const problems = (treatment: unknown): string => problemsOf(contractOf(columns, treatment));
     assert.match(problems({ deduplicate: { by: ["idd"] } }), /has no property "idd" Did you mean "id"/);

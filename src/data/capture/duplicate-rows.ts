@@ -50,9 +50,10 @@ export class DuplicateRows {
     this.#files.clear();
     if (selects.length === 0) return;
     const direction = this.#deduplication.keep === "last" ? "desc" : "asc";
+    // A conjunction would be evaluated in the order that seems cheaper, and mark what it is not asked about.
     await this.#connection.run(
       `select count(*) from (select file, record, row_number() over (partition by same order by rank ${direction} nulls last, file ${direction}, record ${direction}) as place
-        from (${selects.join(" union all ")}) where same is not null) where place > 1 and ${MARK}(file, record)`,
+        from (${selects.join(" union all ")}) where same is not null) where case when place > 1 then ${MARK}(file, record) else false end`,
     );
   }
 
