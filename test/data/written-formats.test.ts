@@ -228,3 +228,95 @@ schema:
     );
   });
 });
+
+describeStores("truth values in words", (kind) => {
+  it("are read by a format that has the words; others are held back, and a format without two sides is a mistake", async () => {
+    const { folder, runCapture, rows, batches, held } = await openDataProject(kind);
+    const write = (format: string): Promise<void> =>
+      writeFile(
+        join(folder, "contract.yaml"),
+        `apiVersion: v3.1.0
+kind: DataContract
+id: c
+version: 1.0.0
+status: active
+schema:
+  - name: d
+    properties:
+      - { name: id, logicalType: integer }
+      - { name: club, logicalType: boolean, logicalTypeOptions: { format: "${format}" } }
+`,
+      );
+    await writeFile(join(folder, "a.csv"), "id;club\n1;SIM\n2; não\n3;\n4;s\n5;talvez\n6;true\n");
+    await write("S|sim/N|não");
+    const { versions } = await runCapture({
+      capture: { files: "a.csv" },
+      contract: "contract.yaml",
+      quarantine: { max_percent: 50 },
+    });
+    assert.deepEqual(await rows(versions[0], "select id, club from d order by id"), [
+      { id: 1, club: true },
+      { id: 2, club: false },
+      { id: 3, club: null },
+      { id: 4, club: true },
+    ]);
+    assert.equal((await held((await batches())[0])).length, 2);
+    for (const wrong of ["sim", "sim/sim", "sim/", "a/b/c"]) {
+      await write(wrong);
+      await assert.rejects(
+        runCapture({ capture: { files: "a.csv" }, contract: "contract.yaml" }),
+        /of truth values cannot be read/,
+      );
+    }
+  });
+});
+
+describeStores("numbers with a currency or a unit", (kind) => {
+  it("are read by a format that has it, also with a sign; others are held back", async () => {
+    const { folder, runCapture, rows, batches, held } = await openDataProject(kind);
+    await writeFile(
+      join(folder, "contract.yaml"),
+      `apiVersion: v3.1.0
+kind: DataContract
+id: c
+version: 1.0.0
+status: active
+schema:
+  - name: d
+    properties:
+      - { name: id, logicalType: integer }
+      - { name: price, logicalType: number, logicalTypeOptions: { format: "R$ #.##0,00" } }
+      - { name: weight, logicalType: number, logicalTypeOptions: { format: "#,##0.0 kg" } }
+`,
+    );
+    await writeFile(
+      join(folder, "a.csv"),
+      [
+        "id;price;weight",
+        "1;R$ 1.250,75;1,000.5 kg",
+        "2;R$\u00a07,90;2kg",
+        "3;-R$ 3,20;",
+        "4;R$ -3,20;0.5 kg",
+        "5;;1 kg",
+        "6;7,90;1 kg",
+        "7;US$ 7,90;1 kg",
+        "8;R$ 7,90;1 g",
+        "9;-R$ -1,00;1 kg",
+        "",
+      ].join("\n"),
+    );
+    const { versions } = await runCapture({
+      capture: { files: "a.csv" },
+      contract: "contract.yaml",
+      quarantine: { max_percent: 50 },
+    });
+    assert.deepEqual(await rows(versions[0], "select id, price, weight from d order by id"), [
+      { id: 1, price: 1250.75, weight: 1000.5 },
+      { id: 2, price: 7.9, weight: 2 },
+      { id: 3, price: -3.2, weight: null },
+      { id: 4, price: -3.2, weight: 0.5 },
+      { id: 5, price: null, weight: 1 },
+    ]);
+    assert.deepEqual((await held((await batches())[0])).length, 4);
+  });
+});

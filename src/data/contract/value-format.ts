@@ -20,7 +20,8 @@ export type FormatMeaning =
 
 /**
  * What `logicalTypeOptions.format` of a property means: JDK patterns for dates and times, Rust's names or a pattern
- * such as `#.##0,00` for numbers, the names of string formats (ODCS 3.1, logicalTypeOptions).
+ * such as `#.##0,00` for numbers, the names of string formats (ODCS 3.1, logicalTypeOptions); of our own, `sim/não` for
+ * truth values.
  *
  * @param type DuckDB type of the column
  */
@@ -34,6 +35,7 @@ export function meaningOfFormat(property: ContractProperty, type: string): Forma
     return temporalFormat(format, { logicalType, type, zone: defaultTimezone });
   if (logicalType === "number" || logicalType === "integer")
     return RUST_TYPES[format] === undefined ? numberFormat(format, type) : rustRule(format, logicalType);
+  if (logicalType === "boolean") return booleanFormat(format);
   return logicalType === "string" || logicalType === undefined
     ? stringRule(format)
     : refuse(`A column of type ${logicalType} has no format`, "Take the format out.");
@@ -234,14 +236,17 @@ function rustRule(format: string, logicalType: "number" | "integer"): FormatMean
 
 /** Digits, a grouping separator and a decimal one, as they are written: `#.##0,00`, `#,##0.00`, `# ##0,##`, `0,00`. */
 const NUMBER_PATTERN = /^#*(?:([.,' \u00a0\u202f])##0|#*0+)(?:([.,])([0#]+))?$/;
+/** A currency or unit before and behind it: `R$ #.##0,00`, `#,##0.00 kg`. A percent sign would be another number. */
+const WITH_UNIT = /^([^\d#%‰+.,'-]*?)\s*([#0].*[#0]|0)\s*([^\d#%‰+.,'-]*)$/u;
 
 function numberFormat(format: string, type: string): FormatMeaning {
-  const match = NUMBER_PATTERN.exec(format);
+  const [, prefix = "", digits = "", suffix = ""] = WITH_UNIT.exec(format) ?? [];
+  const match = NUMBER_PATTERN.exec(digits);
   const [, group, decimal] = match ?? [];
   if (match === null || (group !== undefined && group === decimal)) {
     return refuse(
       `The number format ${JSON.stringify(format)} cannot be read`,
-      "Write it as the numbers are written, #.##0,00 for 1.234,56 or #,##0.00 for 1,234.56, or name a type: i8 to i64, u8 to u64, f32, f64.",
+      "Write it as the numbers are written, #.##0,00 for 1.234,56 or #,##0.00 for 1,234.56, with a currency or unit before or behind if they have one, or name a type: i8 to i64, u8 to u64, f32, f64.",
     );
   }
   const isBlank = group !== undefined && /\s/.test(group);
@@ -251,21 +256,50 @@ function numberFormat(format: string, type: string): FormatMeaning {
   const pattern = quoteText(`[+-]?${whole}${decimal === undefined ? "" : `(?:${escaped(decimal)}\\d+)?`}`);
   return {
     kind: "read",
-    read: (value) => {
+    read: (text) => {
+      const value = withoutUnit(text, { prefix, suffix });
       const ungrouped =
         group === undefined
-          ? `trim(${value})`
+          ? value
           : isBlank
-            ? `regexp_replace(trim(${value}), '[ \\x{00a0}\\x{202f}]', '', 'g')`
-            : `replace(trim(${value}), ${quoteText(group)}, '')`;
+            ? `regexp_replace(${value}, '[ \\x{00a0}\\x{202f}]', '', 'g')`
+            : `replace(${value}, ${quoteText(group)}, '')`;
       const plain =
         decimal === undefined || decimal === "." ? ungrouped : `replace(${ungrouped}, ${quoteText(decimal)}, '.')`;
       const isFraction = /^(TINYINT|SMALLINT|INTEGER|BIGINT)$/.test(type)
         ? ` and regexp_full_match(${plain}, '[+-]?\\d+(\\.0*)?')`
         : "";
-      return `case when regexp_full_match(trim(${value}), ${pattern})${isFraction} then try_cast(${plain} as ${type}) end`;
+      return `case when regexp_full_match(${value}, ${pattern})${isFraction} then try_cast(${plain} as ${type}) end`;
     },
   };
+}
+
+/** `sim/não`: the words for true, then those for false, alternatives behind `|`; case and blanks around do not count. */
+function booleanFormat(format: string): FormatMeaning {
+  const sides = format.split("/").map((side) => side.split("|").map((word) => word.trim().toLowerCase()));
+  const words = sides.flat();
+  const [yes = [], no = []] = sides;
+  if (sides.length !== 2 || words.includes("") || new Set(words).size !== words.length)
+    return refuse(
+      `The format ${JSON.stringify(format)} of truth values cannot be read`,
+      "Write the word for true, a slash, the word for false: yes/no; others that mean the same behind a bar: S|sim/N|não.",
+    );
+  const list = (side: readonly string[]): string => side.map(quoteText).join(", ");
+  return {
+    kind: "read",
+    read: (value) =>
+      `case when lower(trim(${value})) in (${list(yes)}) then true when lower(trim(${value})) in (${list(no)}) then false end`,
+  };
+}
+
+/** SQL of the number alone, NULL without its unit; a sign may stand before the unit, too. */
+function withoutUnit(value: string, unit: { readonly prefix: string; readonly suffix: string }): string {
+  if (unit.prefix + unit.suffix === "") return `trim(${value})`;
+  const blank = "[\\s\\x{00a0}\\x{202f}]*";
+  const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  const pattern = `^${blank}([+-]?)${blank}${literal(unit.prefix)}${blank}([+-]?[0-9].*?)${blank}${literal(unit.suffix)}${blank}$`;
+  const part = (index: number): string => `regexp_extract(${value}, ${quoteText(pattern)}, ${index})`;
+  return `nullif(${part(1)} || ${part(2)}, '')`;
 }
 
 /** Formats of strings that can be checked. */
