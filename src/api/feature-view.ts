@@ -13,4 +13,14 @@ export interface FeatureViewSummary {
   /** True when online reads see the newest version of the source. */
   readonly isCurrent: boolean;
   readonly onlineAtMs?: number | undefined;
+  /** Its push source: rows that come online before the source has them. */
+  readonly push?:
+    | {
+        readonly name: string;
+        /** Keys whose pushed row no version of the source has, or has a later one of. */
+        readonly held: number;
+        /** When the last of these came; missing when there are none. */
+        readonly lastAtMs?: number | undefined;
+      }
+    | undefined;
 }

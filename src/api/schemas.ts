@@ -706,6 +706,7 @@ export const featureViewSummarySchema: z.ZodType<FeatureViewSummary> = z.object(
   "onlineVersion": z.number().optional().describe("Version whose last values are read online; missing before the first."),
   "isCurrent": z.boolean().describe("True when online reads see the newest version of the source."),
   "onlineAtMs": z.number().optional(),
+  "push": z.object({ "name": z.string(), "held": z.number().describe("Keys whose pushed row no version of the source has, or has a later one of."), "lastAtMs": z.number().optional().describe("When the last of these came; missing when there are none.") }).optional().describe("Its push source: rows that come online before the source has them."),
 }).describe("A feature view, and how far its online values have followed its source.");
 
 export const lineageNodeKindSchema: z.ZodType<LineageNodeKind> = z.union([apiAssetKindSchema, z.literal("source_file"), z.literal("commit"), z.literal("prediction"), z.literal("endpoint")]).describe("What stands in a lineage graph beside asset versions.");

@@ -24,6 +24,8 @@ const tensors = z.object({
   outputs: z.array(z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()).optional() })).optional(),
 });
 
+const frame = z.record(z.string(), z.array(z.unknown())).describe("lists of one length, by column");
+
 /**
  * Bodies of endpoints, monitors and online features, for the description. Their protocols read them themselves, value
  * by value, and say more of what is wrong than a schema could.
@@ -61,5 +63,22 @@ export const servingSchemas = {
         full_feature_names: z.boolean().optional(),
       })
       .describe("one of features and feature_service"),
+  },
+  pushFeatures: {
+    body: z.object({
+      push_source_name: z.string(),
+      df: frame,
+      to: z.enum(["online", "offline", "online_and_offline"]).optional().describe("default: online"),
+      allow_registry_cache: z.boolean().optional(),
+      transform_on_write: z.boolean().optional(),
+    }),
+  },
+  writeToOnlineStore: {
+    body: z.object({
+      feature_view_name: z.string(),
+      df: frame,
+      allow_registry_cache: z.boolean().optional(),
+      transform_on_write: z.boolean().optional(),
+    }),
   },
 } as const satisfies Readonly<Record<string, RouteSchemas>>;

@@ -25,6 +25,7 @@ export { openPlatform, openStorePlatform, type PlatformOptions } from "./open-pl
 export { describeOrigin, explainStep, planPipeline } from "./plan-pipeline.ts";
 export type { Platform, StorePlatform } from "./platform.ts";
 export { pushEvents } from "./push-events.ts";
+export { pushFeatures } from "./push-features.ts";
 export { runWorkerHere, toMemoryBytes } from "./run-worker.ts";
 export { rotateSecrets } from "./rotate-secrets.ts";
 export { replayDataset } from "./replay-dataset.ts";

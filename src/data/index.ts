@@ -32,7 +32,7 @@ export { createEventBuffer, type EventBuffer, type PushAnswer, type PushRequest 
 export { type PushSettings, pushSettingsOf } from "./push/push-declaration.ts";
 export { pushNotDeclared } from "./push-errors.ts";
 export { findPersonalData, type PersonalColumn } from "./contract/personal-data.ts";
-export { contractInputs, describeContract, modelContractProblems } from "./contract/step-contract.ts";
+export { contractInputs, describeContract, modelContractProblems, treatedColumnsOf } from "./contract/step-contract.ts";
 export { declaredWrite } from "./write-declaration.ts";
 export { type Contract, readContract } from "./contract/contract.ts";
 export type { ColumnLineage, LineageInput } from "./transform/column-lineage.ts";

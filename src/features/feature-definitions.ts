@@ -25,6 +25,8 @@ export interface FeatureView {
   /** Age at which a row no longer counts; 0: never. */
   readonly ttlUs: number;
   readonly features: readonly string[];
+  /** Name of the push source whose rows it takes; views that name the same one take the same rows. */
+  readonly push: string | undefined;
   readonly description: string | undefined;
 }
 
@@ -167,6 +169,9 @@ const fileSchema = z.strictObject({
           .optional()
           .describe("Age at which a row no longer counts, offline and online; default: never."),
         features: z.array(z.string()).min(1).describe("Columns of the source."),
+        push: name
+          .optional()
+          .describe("Name of a push source: `POST /push` brings rows online at once, before the source has them."),
         description: z.string().optional(),
       }),
     )
@@ -311,6 +316,7 @@ function toView(
     availableAfterUs: toMicroseconds(facts.available_after ?? 0),
     ttlUs: toMicroseconds(facts.ttl ?? 0),
     features: facts.features,
+    push: facts.push,
     description: facts.description,
   };
 }

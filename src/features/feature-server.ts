@@ -1,7 +1,9 @@
-import { assertJsonDepth, isEsteiraError, type Json, messageOf } from "#base";
+import { isEsteiraError, type Json, messageOf } from "#base";
 import { z } from "zod";
 import { requestInvalid } from "./errors.ts";
+import { parseFeastJson } from "./feast-json.ts";
 import type { FeatureReference } from "./feature-definitions.ts";
+import { type FeaturePush, parseOnlineWrite, parsePush } from "./push-request.ts";
 import type { OnlineColumn, OnlineFeatureRows, OnlineRequest, OnlineValue } from "./online-read.ts";
 
 /** An answer of the feature server: text, because whole numbers beyond 2^53 must keep their digits. */
@@ -41,19 +43,28 @@ export async function answerGetOnlineFeatures(
   }
 }
 
-function parseRequest(body: string): OnlineRequest {
-  let json: unknown;
+/** The routes by which Feast's clients write. */
+export type PushRoute = "push" | "write-to-online-store";
+
+/**
+ * Answers `POST /push` and `POST /write-to-online-store` as Feast's feature server does: without a body, and with
+ * `null`.
+ */
+export async function answerPush(
+  route: PushRoute,
+  body: string,
+  push: (push: FeaturePush) => Promise<void>,
+): Promise<FeatureServerResponse> {
   try {
-    assertJsonDepth(body);
-    json = JSON.parse(body, (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
-      typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
-        ? BigInt(context?.source ?? "0")
-        : value,
-    );
+    await push(route === "push" ? parsePush(body) : parseOnlineWrite(body));
+    return { status: 200, contentType: "application/json", body: route === "push" ? "" : "null" };
   } catch (error) {
-    throw requestInvalid({ found: `it is no JSON (${messageOf(error)})` }, error);
+    return toFeastError(error);
   }
-  const checked = requestSchema.safeParse(json);
+}
+
+function parseRequest(body: string): OnlineRequest {
+  const checked = requestSchema.safeParse(parseFeastJson(body));
   if (!checked.success)
     throw requestInvalid({
       found: checked.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`).join("; "),
@@ -123,7 +134,9 @@ function toFeastError(error: unknown): FeatureServerResponse {
     isEsteiraError(error) && error.hint !== undefined ? `${error.message}. ${error.hint}` : messageOf(error);
   const feastClass = isEsteiraError(error, "FEATURES_NAME_UNKNOWN")
     ? FEAST_CLASSES[String(error.context["kind"])]
-    : undefined;
+    : isEsteiraError(error, "FEATURES_PUSH_SOURCE_UNKNOWN")
+      ? "PushSourceNotFoundException"
+      : undefined;
   const answer =
     feastClass === undefined
       ? { detail: message }

@@ -4,7 +4,8 @@ import type { MetadataStore } from "#metadata-store";
 import { definitionsInvalid } from "./errors.ts";
 import { type CellExplanation, explainCell } from "./explain.ts";
 import type { FeatureDefinitions } from "./feature-definitions.ts";
-import { answerGetOnlineFeatures, type FeatureServerResponse } from "./feature-server.ts";
+import { createFeaturePushes, type PushPorts } from "./feature-pushes.ts";
+import { answerGetOnlineFeatures, answerPush, type FeatureServerResponse, type PushRoute } from "./feature-server.ts";
 import type { JoinedView } from "./join-plan.ts";
 import { type Materialization, materializeAll } from "./materialize.ts";
 import {
@@ -31,6 +32,8 @@ export interface FeaturesOptions {
   readonly log: Log;
   readonly project: string;
   readonly projectFolder: string;
+  /** Keys of one view that may have a pushed value; default 1,000,000. */
+  readonly mostKeys?: number | undefined;
 }
 
 /** The feature store of a project. */
@@ -49,6 +52,8 @@ export interface Features {
   readOnline(request: OnlineRequest): Promise<OnlineFeatureRows>;
   /** `POST /get-online-features` of Feast's feature server; mount it with the raw body. */
   handleGetOnlineFeatures(body: string): Promise<FeatureServerResponse>;
+  /** `POST /push` and `POST /write-to-online-store` of Feast's feature server: rows are durable when it resolves. */
+  handlePush(route: PushRoute, body: string, ports: PushPorts): Promise<FeatureServerResponse>;
   /** Features of a service by name, for endpoints: implements the port `OnlineFeatures` of `serving`. */
   read(request: {
     readonly project: string;
@@ -78,6 +83,7 @@ export interface Features {
 /** Opens nothing: definitions are read, and DuckDB is loaded, on first use. */
 export function createFeatures(options: FeaturesOptions): Features {
   const { store, project, clock } = options;
+  const pushes = createFeaturePushes(options);
   let known: Promise<FeatureDefinitions> | undefined;
   let plans = new Map<string, readonly JoinedView[]>();
   let running: Promise<readonly Materialization[]> | undefined;
@@ -124,6 +130,7 @@ export function createFeatures(options: FeaturesOptions): Features {
     return readOnlineFeatures(store, {
       project,
       joined,
+      isPushed: (view) => found.views.get(view)?.push !== undefined,
       entities: request.entities,
       atMs: request.atMs ?? clock.now(),
     });
@@ -156,6 +163,8 @@ export function createFeatures(options: FeaturesOptions): Features {
     },
     readOnline,
     handleGetOnlineFeatures: (body) => answerGetOnlineFeatures(body, readOnline),
+    handlePush: (route, body, ports) =>
+      answerPush(route, body, async (push) => pushes.push(await definitions(), push, ports)),
     async read({ service, rows, atMs }) {
       const names = new Set(rows.flatMap((row) => Object.keys(row)));
       const entities = Object.fromEntries([...names].map((name) => [name, rows.map((row) => row[name] ?? null)]));

@@ -3,6 +3,7 @@ import { type Analytics, type AnalyticsConnection, type Column, type Datasets, q
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
 import {
   deleteOldOnlineFeatures,
+  deleteOvertakenPushes,
   type FeatureViewState,
   listFeatureViewStates,
   type OnlineFeature,
@@ -11,6 +12,7 @@ import {
 } from "#metadata-store/features";
 import { columnMissing } from "./errors.ts";
 import type { FeatureView } from "./feature-definitions.ts";
+import { keyColumnsOf } from "./feature-pushes.ts";
 
 const KEYS_PER_WRITE = 4_000;
 
@@ -67,12 +69,16 @@ export async function materialize(
             relation: `read_parquet(${quoteList(added)}, union_by_name = true)`,
             generation: current.generation,
           });
-    await switchTo(deps, view, { version, generation: current.generation, rows, stored });
+    if (await switchTo(deps, view, { version, generation: current.generation, rows, stored }))
+      await dropOvertaken(deps, view, { version, generation: current.generation });
     return { view: view.name, sourceVersion: version.version, rows, kind: "added" };
   }
   const generation = (stored?.generation ?? 0) + 1;
   const rows = await writeLastValues(deps, { view, relation: await deps.datasets.relation(version), generation });
-  if (await switchTo(deps, view, { version, generation, rows, stored })) await dropOthers(deps, view.name, generation);
+  if (await switchTo(deps, view, { version, generation, rows, stored })) {
+    await dropOvertaken(deps, view, { version, generation });
+    await dropOthers(deps, view.name, generation);
+  }
   return { view: view.name, sourceVersion: version.version, rows, kind: "rebuilt" };
 }
 
@@ -189,6 +195,25 @@ async function dropOthers(deps: MaterializeDependencies, view: string, keep: num
     left = await deps.store.write((transaction) =>
       deleteOldOnlineFeatures(transaction, { project: deps.project, view, keep }),
     );
+}
+
+/**
+ * Lets go of pushed values that the version has, or has later ones of. What is left of them after a crash is passed
+ * over by reads, and goes with the next version.
+ */
+async function dropOvertaken(
+  deps: MaterializeDependencies,
+  { name: view, keys, availableAfterUs }: FeatureView,
+  { version, generation }: { readonly version: AssetVersion; readonly generation: number },
+): Promise<void> {
+  const { project, store } = deps;
+  const facts = { project, view, keyColumns: keyColumnsOf(keys), generation, availableAfterUs };
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const from: string = after;
+    after = await store.write((transaction) =>
+      deleteOvertakenPushes(transaction, { ...facts, madeAtMs: version.madeAtMs, after: from, limit: KEYS_PER_WRITE }),
+    );
+  }
 }
 
 function assertViewColumns(view: FeatureView, columns: readonly Column[]): void {

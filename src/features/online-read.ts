@@ -1,15 +1,19 @@
 import { type Json, nearestName } from "#base";
-import type { MetadataStore } from "#metadata-store";
+import type { MetadataStore, ReadTransaction } from "#metadata-store";
 import {
-  type FeatureViewState,
   getFirstOnlineFeature,
   getOnlineFeatures,
+  getPushedFeatures,
   listFeatureViewStates,
   type OnlineFeature,
 } from "#metadata-store/features";
 import { nameCollision, notFound, requestInvalid } from "./errors.ts";
+import { parseNumbersExactly } from "./feast-json.ts";
 import type { FeatureDefinitions, FeatureReference } from "./feature-definitions.ts";
+import { keyColumnsOf } from "./feature-pushes.ts";
 import { collisionsOf, type JoinedView, planJoin } from "./join-plan.ts";
+
+const NOTHING: ReadonlyMap<string, OnlineFeature> = new Map();
 
 export const FEATURE_STATUSES = ["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE"] as const;
 export type FeatureStatus = (typeof FEATURE_STATUSES)[number];
@@ -94,6 +98,8 @@ export async function readOnlineFeatures(
   request: {
     readonly project: string;
     readonly joined: readonly JoinedView[];
+    /** Whether a view takes pushes. */
+    readonly isPushed: (view: string) => boolean;
     readonly entities: OnlineRequest["entities"];
     readonly atMs: number | readonly number[];
   },
@@ -113,21 +119,21 @@ export async function readOnlineFeatures(
     const read: OnlineColumn[] = [];
     for (const view of request.joined) {
       const entityKeys = Array.from({ length: rowCount }, (_, row) => entityKeyOf(view, request.entities, row));
-      const state: FeatureViewState | undefined = states.get(view.view);
       const wanted = [...new Set(entityKeys.filter((key) => key !== undefined))];
+      const place = { project: request.project, view: view.view };
+      const state = states.get(view.view);
       const found =
         state === undefined
-          ? new Map<string, OnlineFeature>()
-          : await getOnlineFeatures(
-              transaction,
-              { project: request.project, view: view.view, generation: state.generation },
-              wanted,
-            );
+          ? NOTHING
+          : await getOnlineFeatures(transaction, { ...place, generation: state.generation }, wanted);
+      const pushed = request.isPushed(view.view)
+        ? await readPushed(transaction, { ...place, joined: view }, wanted)
+        : NOTHING;
       read.push(
         ...columnsOf(
           view,
           entityKeys,
-          found,
+          { found, pushed },
           (row) => (typeof request.atMs === "number" ? request.atMs : (request.atMs[row] ?? 0)) * 1000,
         ),
       );
@@ -194,21 +200,30 @@ export function entityText(part: unknown): string {
       : String(part as number | bigint | boolean);
 }
 
+interface OnlineRow {
+  readonly eventUs: number;
+  readonly values: Readonly<Record<string, OnlineValue>>;
+}
+
 function columnsOf(
   view: JoinedView,
   entityKeys: readonly (string | undefined)[],
-  found: ReadonlyMap<string, OnlineFeature>,
+  last: { readonly found: ReadonlyMap<string, OnlineFeature>; readonly pushed: ReadonlyMap<string, OnlineFeature> },
   atUsOf: (row: number) => number,
 ): readonly OnlineColumn[] {
-  const rows = new Map(
-    [...found].map(([key, feature]) => [key, { eventUs: feature.eventUs, values: parsePayload(feature.payload) }]),
-  );
+  const parsed = new Map<OnlineFeature, OnlineRow>();
+  const rows = entityKeys.map((key, index) => {
+    const feature = key === undefined ? undefined : latestOf(last.found.get(key), last.pushed.get(key), atUsOf(index));
+    if (feature === undefined) return undefined;
+    const row = parsed.get(feature) ?? { eventUs: feature.eventUs, values: parsePayload(feature.payload) };
+    parsed.set(feature, row);
+    return row;
+  });
   return view.features.map(({ column, name }) => {
     const values: OnlineValue[] = [];
     const statuses: FeatureStatus[] = [];
     const eventUs: number[] = [];
-    for (const [index, key] of entityKeys.entries()) {
-      const row = key === undefined ? undefined : rows.get(key);
+    for (const [index, row] of rows.entries()) {
       const status = statusOf(row, column, { atUs: atUsOf(index), ttlUs: view.ttlUs });
       statuses.push(status);
       values.push(status === "PRESENT" ? (row?.values[column] ?? null) : null);
@@ -218,9 +233,37 @@ function columnsOf(
   });
 }
 
+/** What was pushed to a view, with the time from which each row is known. */
+async function readPushed(
+  transaction: ReadTransaction,
+  { project, view, joined }: { readonly project: string; readonly view: string; readonly joined: JoinedView },
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, OnlineFeature>> {
+  const keyColumns = keyColumnsOf(joined.keys.map(({ source }) => source));
+  const pushed = await getPushedFeatures(transaction, { project, view, keyColumns }, keys);
+  return new Map(
+    [...pushed].map(([key, feature]) => [key, { ...feature, eventUs: feature.eventUs + joined.availableAfterUs }]),
+  );
+}
+
+/**
+ * The later of what a version has and what was pushed, by (event time, created); of equal ones what was pushed. A push
+ * that is not known yet at the row's time hides nothing.
+ */
+function latestOf(
+  found: OnlineFeature | undefined,
+  pushed: OnlineFeature | undefined,
+  atUs: number,
+): OnlineFeature | undefined {
+  if (found === undefined || pushed === undefined) return found ?? pushed;
+  if (pushed.eventUs > atUs) return found;
+  if (pushed.eventUs !== found.eventUs) return pushed.eventUs > found.eventUs ? pushed : found;
+  return (pushed.createdUs ?? -Infinity) >= (found.createdUs ?? -Infinity) ? pushed : found;
+}
+
 /** A row whose time is still to come is not known yet: the offline join would not see it either. */
 function statusOf(
-  row: { readonly eventUs: number; readonly values: Readonly<Record<string, OnlineValue>> } | undefined,
+  row: OnlineRow | undefined,
   column: string,
   { atUs, ttlUs }: { readonly atUs: number; readonly ttlUs: number },
 ): FeatureStatus {
@@ -229,22 +272,7 @@ function statusOf(
   return row.values[column] === null || row.values[column] === undefined ? "NULL_VALUE" : "PRESENT";
 }
 
-/** Names that DuckDB writes for numbers that JSON has no form for; texts are passed over. */
-const NO_NUMBERS = /"(?:[^"\\]|\\.)*"|-?(?:NaN|Infinity)/g;
-
 /** Whole numbers beyond 2^53 are read from their digits; what is no finite number is null. */
 export function parsePayload(payload: string): Readonly<Record<string, OnlineValue>> {
-  const text = /NaN|Infinity/.test(payload)
-    ? payload.replace(NO_NUMBERS, (found) => (found.startsWith('"') ? found : "null"))
-    : payload;
-  return JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-    if (
-      typeof value !== "number" ||
-      Number.isSafeInteger(value) ||
-      context?.source === undefined ||
-      !/^-?\d+$/.test(context.source)
-    )
-      return value;
-    return BigInt(context.source);
-  }) as Readonly<Record<string, OnlineValue>>;
+  return parseNumbersExactly(payload) as Readonly<Record<string, OnlineValue>>;
 }

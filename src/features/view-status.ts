@@ -1,5 +1,10 @@
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import { type FeatureViewState, listFeatureViewStates } from "#metadata-store/features";
+import {
+  type FeatureViewState,
+  listFeatureViewStates,
+  type PushedFeatureCount,
+  sumPushedFeatures,
+} from "#metadata-store/features";
 import type { FeatureView } from "./feature-definitions.ts";
 import { digestOfView } from "./materialize.ts";
 
@@ -12,6 +17,8 @@ export interface FeatureViewStatus {
   readonly online: FeatureViewState | undefined;
   /** True when online reads see the newest version of the source. */
   readonly isCurrent: boolean;
+  /** Of a view with a push source. */
+  readonly pushes: PushedFeatureCount | undefined;
 }
 
 /** The status of views, by name. */
@@ -28,11 +35,14 @@ export async function listViewStatus(
         const source = await getAssetVersion(transaction, { project, asset: view.source });
         const state = states.get(view.name);
         const online = state?.definitionDigest === digestOfView(view) ? state : undefined;
+        const pushes =
+          view.push === undefined ? undefined : await sumPushedFeatures(transaction, { project, view: view.name });
         return {
           view,
           source,
           online,
           isCurrent: source !== undefined && online !== undefined && online.sourceVersion >= source.version,
+          pushes,
         };
       }),
     );

@@ -174,3 +174,14 @@ export async function compiledOf(contract: string, context: AnalysisContext): Pr
   const table = read === undefined ? undefined : tableOf(read, context.step);
   return read === undefined || table === undefined ? undefined : compileContract(read, table, context.step);
 }
+
+/** Columns that the contract of a step's declaration treats (masks, hashes, converts), in lower case. */
+export async function treatedColumnsOf(
+  declaration: Readonly<Record<string, unknown>>,
+  { step, projectFolder }: { readonly step: string; readonly projectFolder: string },
+): Promise<ReadonlySet<string>> {
+  const { contract } = declaration;
+  if (typeof contract !== "string") return new Set();
+  const loaded = await loadContract({ declaration: { contract }, projectFolder, step });
+  return new Set(loaded?.compiled.treatments.keys());
+}

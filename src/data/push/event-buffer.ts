@@ -20,6 +20,8 @@ export interface PushRequest {
   /** The client's name for the request; a second one of that name is the same. */
   readonly idempotencyKey: string | undefined;
   readonly actor: string;
+  /** What is kept with the events, or not at all. */
+  readonly alsoWrite?: ((transaction: WriteTransaction) => Promise<void>) | undefined;
 }
 
 /** What is durable when it is told. */
@@ -96,8 +98,12 @@ export function createEventBuffer(of: {
         actor,
         atMs: clock.now(),
       };
-      const accepted = await store.write((transaction) => acceptPushedBatch(transaction, batch));
-      if (accepted.state === "other") throw pushKeyReused({ dataset, key: idempotencyKey ?? "" });
+      const accepted = await store.write(async (transaction) => {
+        const kept = await acceptPushedBatch(transaction, batch);
+        if (kept.state === "other") throw pushKeyReused({ dataset, key: idempotencyKey ?? "" });
+        await request.alsoWrite?.(transaction);
+        return kept;
+      });
       const count = counted.get(dataset);
       if (count !== undefined && accepted.state === "new") {
         count.events += accepted.events;

@@ -7,3 +7,12 @@ export {
   type OnlineFeature,
   putOnlineFeatures,
 } from "./online-feature.ts";
+export {
+  deleteExpiredPushes,
+  deleteOvertakenPushes,
+  getPushedFeatures,
+  type PushedFeature,
+  type PushedFeatureCount,
+  putPushedFeatures,
+  sumPushedFeatures,
+} from "./pushed-feature.ts";

@@ -27,6 +27,20 @@ export interface FeatureTables {
     /** JSON of the features by column; whole numbers are exact. */
     payload: string;
   };
+  /** The last value per key that was pushed and that no version of the source has overtaken. */
+  pushed_feature: {
+    project: string;
+    view: string;
+    /** As in `online_feature`. */
+    entity_key: string;
+    /** JSON list of the join keys' names: under others the key means something else. */
+    key_columns: string;
+    /** Event time as it was pushed, without the view's `available_after`; epoch microseconds. */
+    event_us: number;
+    created_us: number | null;
+    payload: string;
+    pushed_at_ms: number;
+  };
   /** Whether rows of a dataset version are unique on (keys, time), found once. */
   dataset_order: {
     version_id: string;

@@ -765,6 +765,17 @@ create table "pushed_event" (
   "received_at_ms" bigint not null
 );
 
+create table "pushed_feature" (
+  "project" text not null,
+  "view" text not null,
+  "entity_key" text not null,
+  "key_columns" text not null,
+  "event_us" bigint not null,
+  "created_us" bigint,
+  "payload" text not null,
+  "pushed_at_ms" bigint not null
+);
+
 create table "quarantine_batch" (
   "id" text not null,
   "project" text not null,
@@ -1400,6 +1411,12 @@ CREATE INDEX pushed_batch_waiting ON pushed_batch USING btree (project, dataset,
 CREATE INDEX pushed_event_age ON pushed_event USING btree (project, dataset, received_at_ms);
 
 CREATE UNIQUE INDEX pushed_event_pkey ON pushed_event USING btree (project, dataset, event_key);
+
+CREATE INDEX pushed_feature_age ON pushed_feature USING btree (project, view, event_us);
+
+CREATE INDEX pushed_feature_arrival ON pushed_feature USING btree (project, view, pushed_at_ms);
+
+CREATE UNIQUE INDEX pushed_feature_pkey ON pushed_feature USING btree (project, view, entity_key);
 
 CREATE INDEX quarantine_batch_dataset ON quarantine_batch USING btree (project, dataset, id);
 

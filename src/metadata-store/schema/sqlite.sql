@@ -558,6 +558,11 @@ CREATE TABLE pushed_event (
      project text not null, dataset text not null, event_key text not null, received_at_ms bigint not null,
      primary key (project, dataset, event_key));
 
+CREATE TABLE pushed_feature (
+     project text not null, view text not null, entity_key text not null, key_columns text not null,
+     event_us bigint not null, created_us bigint, payload text not null, pushed_at_ms bigint not null,
+     primary key (project, view, entity_key));
+
 CREATE TABLE "quarantine_batch" ("id" text primary key,
   "project" text not null,
   "dataset" text not null,
@@ -955,6 +960,10 @@ CREATE UNIQUE INDEX pushed_batch_key on pushed_batch (project, dataset, idempote
 CREATE INDEX pushed_batch_waiting on pushed_batch (project, dataset, id) where payload is not null;
 
 CREATE INDEX pushed_event_age on pushed_event (project, dataset, received_at_ms);
+
+CREATE INDEX pushed_feature_age on pushed_feature (project, view, event_us);
+
+CREATE INDEX pushed_feature_arrival on pushed_feature (project, view, pushed_at_ms);
 
 CREATE INDEX "quarantine_batch_dataset" on "quarantine_batch" ("project",
   "dataset",

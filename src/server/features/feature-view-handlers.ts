@@ -7,7 +7,7 @@ export function createFeatureViewHandlers({ features }: Platform): Pick<ApiHandl
     async listFeatureViews() {
       const statuses = await features.viewStatus();
       return {
-        items: statuses.map(({ view, source, online, isCurrent }) => ({
+        items: statuses.map(({ view, source, online, isCurrent, pushes }) => ({
           name: view.name,
           description: view.description,
           source: view.source,
@@ -17,6 +17,7 @@ export function createFeatureViewHandlers({ features }: Platform): Pick<ApiHandl
           onlineVersion: online?.sourceVersion,
           isCurrent,
           onlineAtMs: online?.materializedAtMs,
+          ...(view.push === undefined || pushes === undefined ? {} : { push: { name: view.push, ...pushes } }),
         })),
       };
     },

@@ -1,0 +1,165 @@
+import { type Clock, nearestName } from "#base";
+import type { Column, Datasets } from "#data";
+import { type AssetVersion, getAssetVersion, type MetadataStore, type WriteTransaction } from "#metadata-store";
+import { deleteExpiredPushes, putPushedFeatures, sumPushedFeatures } from "#metadata-store/features";
+import {
+  notFound,
+  pushFull,
+  pushNotDeclared,
+  pushNotOffline,
+  pushSchemaUnknown,
+  pushSourceUnknown,
+  pushTreated,
+} from "./errors.ts";
+import type { FeatureDefinitions, FeatureView } from "./feature-definitions.ts";
+import type { FeaturePush } from "./push-request.ts";
+import { type PushedRows, type PushedView, readPushedRows } from "./pushed-rows.ts";
+
+/** Keeps rows for a dataset, and in the same transaction what else is to be kept with them. */
+export type KeepOffline = (
+  rows: string,
+  alsoWrite: (transaction: WriteTransaction) => Promise<void>,
+) => Promise<unknown>;
+
+/** What pushes need of the datasets that views read. */
+export interface PushPorts {
+  /** Undefined when no step takes rows for the dataset. */
+  keepOffline(dataset: string): KeepOffline | undefined;
+  /** Columns that the contract of the dataset treats, in lower case. */
+  treatedColumns(dataset: string): Promise<ReadonlySet<string>>;
+}
+
+/** Values that are pushed to feature views, durable when `push` resolves. */
+export interface FeaturePushes {
+  /**
+   * @throws FEATURES_PUSH_SOURCE_UNKNOWN, FEATURES_NAME_UNKNOWN, FEATURES_PUSH_NOT_DECLARED, FEATURES_PUSH_INVALID,
+   *   FEATURES_PUSH_SCHEMA_UNKNOWN, FEATURES_PUSH_NOT_OFFLINE, FEATURES_PUSH_TREATED, FEATURES_PUSH_FULL, and what
+   *   keeping rows throws: nothing of the push was kept then
+   */
+  push(definitions: FeatureDefinitions, push: FeaturePush, ports: PushPorts): Promise<void>;
+}
+
+/** Keys of one view that have a pushed value. */
+const MOST_KEYS = 1_000_000;
+/** What is held is counted so often; between, what this process adds is added. */
+const COUNTED_FOR_MS = 1000;
+const EXPIRED_TOGETHER = 20_000;
+/** Schemas of versions, which never change. */
+const MOST_SCHEMAS = 200;
+
+interface Options {
+  readonly store: MetadataStore;
+  readonly datasets: Datasets;
+  readonly clock: Clock;
+  readonly project: string;
+  /** Default 1,000,000. */
+  readonly mostKeys?: number | undefined;
+}
+
+/** Values of `pushed_feature` are of these join keys. */
+export function keyColumnsOf(keys: readonly string[]): string {
+  return JSON.stringify(keys);
+}
+
+/** Nothing is kept in memory but counts and schemas: several processes on one store take pushes. */
+export function createFeaturePushes({ store, datasets, clock, project, mostKeys = MOST_KEYS }: Options): FeaturePushes {
+  const schemas = new Map<string, Promise<readonly Column[]>>();
+  const counts = new Map<string, { held: number; readonly atMs: number }>();
+
+  async function schemaOf(dataset: string): Promise<readonly Column[] | undefined> {
+    const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset: dataset }));
+    if (version === undefined) return undefined;
+    const known = schemas.get(version.id) ?? columnsOf(version);
+    if (schemas.size >= MOST_SCHEMAS) schemas.clear();
+    schemas.set(version.id, known);
+    return known;
+  }
+  async function columnsOf(version: AssetVersion): Promise<readonly Column[]> {
+    try {
+      return (await datasets.snapshot(version)).columns;
+    } catch (error) {
+      schemas.delete(version.id);
+      throw error;
+    }
+  }
+
+  async function assertRoom(view: FeatureView, rows: number): Promise<void> {
+    const known = counts.get(view.name);
+    const isFresh = known !== undefined && clock.now() - known.atMs <= COUNTED_FOR_MS;
+    let count = isFresh ? known : await recount(view);
+    if (count.held + rows > mostKeys && view.ttlUs > 0) {
+      const beforeUs = clock.now() * 1000 - view.ttlUs - view.availableAfterUs;
+      await store.write((transaction) =>
+        deleteExpiredPushes(transaction, { project, view: view.name, beforeUs, limit: EXPIRED_TOGETHER }),
+      );
+    }
+    if (count.held + rows > mostKeys) count = await recount(view);
+    if (count.held + rows > mostKeys) throw pushFull({ view: view.name, held: count.held, most: mostKeys });
+    // An upper bound: a key that has a value already is no more.
+    count.held += rows;
+  }
+  async function recount({ name: view }: FeatureView): Promise<{ held: number; readonly atMs: number }> {
+    const { held } = await store.read((transaction) => sumPushedFeatures(transaction, { project, view }));
+    const count = { held, atMs: clock.now() };
+    counts.set(view, count);
+    return count;
+  }
+
+  async function prepare(view: FeatureView, { to }: FeaturePush, ports: PushPorts): Promise<PushedView> {
+    const { name, source: dataset } = view;
+    const [schema, treated] = await Promise.all([schemaOf(dataset), ports.treatedColumns(dataset)]);
+    const [online, offline] = [to !== "offline", to !== "online"];
+    if (offline && ports.keepOffline(dataset) === undefined) throw pushNotOffline({ view: name, dataset });
+    if (online && schema === undefined) throw pushSchemaUnknown({ view: name, dataset });
+    const used = [
+      ...view.keys,
+      view.timestamp,
+      ...(view.created === undefined ? [] : [view.created]),
+      ...view.features,
+    ];
+    const columns = used.filter((column) => treated.has(column.toLowerCase()));
+    if (online && columns.length > 0) throw pushTreated({ view: name, dataset, columns });
+    return { view, schema, treated, online, offline, nowMs: clock.now() };
+  }
+
+  return {
+    async push(definitions, push, ports) {
+      const views = viewsOf(definitions, push);
+      const read: { readonly view: FeatureView; readonly rows: PushedRows }[] = [];
+      for (const view of views) read.push({ view, rows: readPushedRows(push.frame, await prepare(view, push, ports)) });
+      if (push.frame.rowCount === 0) return;
+      for (const { view, rows } of read) if (rows.online.length > 0) await assertRoom(view, rows.online.length);
+      const atMs = clock.now();
+      const keepOnline = async (transaction: WriteTransaction): Promise<void> => {
+        for (const { view, rows } of read)
+          await putPushedFeatures(
+            transaction,
+            { project, view: view.name, keyColumns: keyColumnsOf(view.keys), atMs },
+            rows.online,
+          );
+      };
+      // Views of one dataset share its rows.
+      const offline = [...new Map(read.map(({ view, rows }) => [view.source, rows.offline]))].filter(
+        ([, rows]) => rows !== "",
+      );
+      for (const [index, [dataset, rows]] of offline.entries())
+        await ports.keepOffline(dataset)?.(rows, index === offline.length - 1 ? keepOnline : async () => {});
+      if (offline.length === 0) await store.write(keepOnline);
+    },
+  };
+}
+
+function viewsOf({ views }: FeatureDefinitions, { target }: FeaturePush): readonly FeatureView[] {
+  if ("view" in target) {
+    const view = views.get(target.view);
+    const known = [...views.keys()];
+    if (view === undefined)
+      throw notFound({ kind: "feature view", name: target.view, nearest: nearestName(target.view, known), known });
+    if (view.push === undefined) throw pushNotDeclared({ view: view.name });
+    return [view];
+  }
+  const found = [...views.values()].filter(({ push }) => push === target.source);
+  if (found.length > 0) return found;
+  const known = [...new Set([...views.values()].flatMap(({ push }) => push ?? []))];
+  throw pushSourceUnknown({ name: target.source, nearest: nearestName(target.source, known), known });
+}
