@@ -104,7 +104,7 @@ function durationOf(step: {
   return step.startedAtMs === undefined || end === undefined ? "" : formatDuration(end - step.startedAtMs);
 }
 
-const SHOWN_FACTS = ["read", "published", "quarantined", "rows", "files"];
+const SHOWN_FACTS = ["read", "published", "quarantined", "duplicates", "rows", "files"];
 
 function factsOf(step: { readonly facts?: Readonly<Record<string, unknown>> | undefined }): string {
   const facts = SHOWN_FACTS.flatMap((name) =>

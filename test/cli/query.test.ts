@@ -54,4 +54,15 @@ describe("esteira query", async () => {
       assert.match(stderr, /line 1[\s\S]*DATA_QUERY_FAILED/, sql);
     }
   });
+
+  it("makes the folder of its output, and says in words what cannot be read or written", async () => {
+    const done = await runEsteira(folder, ["query", "select 1 as n", "--format", "csv", "--output", "out/new/n.csv"]);
+    assert.equal(done.code, 0, done.stderr);
+    assert.equal(await readFile(join(folder, "out/new/n.csv"), "utf8"), "n\n1\n");
+    const refused = await runEsteira(folder, ["query", "select 1 as n", "--output", "esteira.yaml/n.csv"]);
+    assert.match(refused.stderr, /--output esteira.yaml\/n.csv cannot be written/);
+    assert.doesNotMatch(refused.stderr, /\n    at /);
+    const missing = await runEsteira(folder, ["query", "--file", "none.sql"]);
+    assert.match(missing.stderr, /--file none.sql cannot be read/);
+  });
 });

@@ -57,7 +57,8 @@ describeStores("duplicate rows", (kind) => {
     // Row 2 of a.csv breaks a rule: it is no reason to leave the good one out, though it is newer.
     await project.write("a.csv", "id,seq,v\n1,1,a\n1,3,b\n2,9,BAD\n2,1,c\n,1,d\n,1,d\n");
     await project.write("b.csv", "id,seq,v\n1,2,e\n3,,f\n3,1, g\n4,1,h\n4,1,i\n");
-    const { versions } = await project.runCapture(DECLARED);
+    const { outcome, versions } = await project.runCapture(DECLARED);
+    assert.equal(outcome.facts?.["duplicates"], 4);
     const rows = "select id::int as id, seq::int as seq, v from d order by id nulls last, seq";
     assert.deepEqual(await project.rows(versions[0], rows), [
       { id: 1, seq: 3, v: "b" },

@@ -167,4 +167,19 @@ describeStores("treatments", (kind) => {
     assert.match(problems({ name: "a", treatment: { scale: { add: 1 } } }), /numbers with a fraction/);
     assert.equal(problems({ name: "a", treatment: { missing: ["it's"], default: "o'k" } }), "");
   });
+
+  it("convert temperatures without losing digits", async () => {
+    const project = await openDataProject(kind);
+    await project.write(
+      "c.yaml",
+      contractOf([{ name: "f", type: "number", treatment: { unit: { from: "F", to: "C" } } }]),
+    );
+    await project.write("a.csv", "f\n39.02\n-40\n");
+    const { versions } = await project.runCapture(DECLARED);
+    const rows = await project.rows(
+      versions[0],
+      "select abs(f - (case when f > 0 then 3.9 else -40 end)) < 4e-15 as exact from d",
+    );
+    assert.deepEqual(rows, [{ exact: true }, { exact: true }]);
+  });
 });

@@ -232,6 +232,7 @@ export const en = {
   "fact.rows_read": "Rows read",
   "fact.published": "Rows published",
   "fact.rowsPublished": "Rows published",
+  "fact.duplicates": "Duplicates left out",
   "fact.quarantined": "Rows in quarantine",
   "fact.rowsQuarantined": "Rows in quarantine",
   "fact.files": "Files",

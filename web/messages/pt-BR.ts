@@ -236,6 +236,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "fact.rows_read": "Linhas lidas",
   "fact.published": "Linhas publicadas",
   "fact.rowsPublished": "Linhas publicadas",
+  "fact.duplicates": "Duplicatas deixadas de fora",
   "fact.quarantined": "Linhas em quarentena",
   "fact.rowsQuarantined": "Linhas em quarentena",
   "fact.files": "Arquivos",

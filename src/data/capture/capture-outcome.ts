@@ -91,6 +91,7 @@ export function toOutcome(
   const supersededRows = captured.reduce((total, { result }) => total + result.supersededRows, 0);
   const sum = (count: (file: (typeof files)[number]) => number): number =>
     files.reduce((total, file) => total + count(file), 0);
+  const duplicates = sum(({ rowsRead, rowsPublished, rowsQuarantined }) => rowsRead - rowsPublished - rowsQuarantined);
   const blocking = captured.flatMap(({ result }) =>
     result.heldFiles.flatMap(({ path, reason, blocks }) => (blocks ? [`${path}: ${reason}`] : [])),
   );
@@ -104,6 +105,7 @@ export function toOutcome(
       read: sum(({ rowsRead }) => rowsRead),
       published: sum(({ rowsPublished }) => rowsPublished),
       quarantined: sum(({ rowsQuarantined }) => rowsQuarantined),
+      ...(duplicates === 0 ? {} : { duplicates }),
       ...(superseded.length === 0 ? {} : { superseded: supersededRows }),
       ...mergedFacts(made),
     },

@@ -28,7 +28,8 @@ const QUANTITIES: readonly Readonly<Record<string, Unit>>[] = [
   },
   { l: { factor: 1 }, ml: { factor: 0.001 }, m3: { factor: 1000 }, gal: { factor: 3.785_411_784 } },
   { s: { factor: 1 }, ms: { factor: 0.001 }, min: { factor: 60 }, h: { factor: 3600 }, d: { factor: 86_400 } },
-  { K: { factor: 1 }, C: { factor: 1, offset: 273.15 }, F: { factor: 5 / 9, offset: 459.67 * (5 / 9) } },
+  // From Celsius: from Kelvin, Fahrenheit would be the difference of two large numbers and lose digits.
+  { C: { factor: 1 }, K: { factor: 1, offset: -273.15 }, F: { factor: 5 / 9, offset: -160 / 9 } },
 ];
 
 /** Names of the units, by quantity. */

@@ -1,7 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { text as readText } from "node:stream/consumers";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { QueryAnswer } from "#api";
+import { messageOf } from "#base";
 import { type Command, commonOptions, textOption } from "../../command.ts";
 import { usageWrong } from "../../errors.ts";
 import { formatCount } from "../../format.ts";
@@ -45,7 +46,7 @@ export const command: Command = {
       const sql = written ?? (await readQuery(context.workingFolder, file ?? "-"));
       const answer = await call("queryDatasets", { body: { sql, limit } });
       if (output !== undefined) {
-        await writeFile(resolve(context.workingFolder, output), format === "json" ? toJson(answer) : toCsv(answer));
+        await writeAnswer(context.workingFolder, output, format === "json" ? toJson(answer) : toCsv(answer));
       } else if (format === "json") return terminal.printJson(answer);
       else if (format === "csv") terminal.print(toCsv(answer).trimEnd());
       else terminal.table([answer.columns.map(({ name }) => name), ...answer.rows.map((row) => row.map(toText))]);
@@ -56,7 +57,21 @@ export const command: Command = {
 };
 
 async function readQuery(folder: string, file: string): Promise<string> {
-  return file === "-" ? readText(process.stdin) : readFile(resolve(folder, file), "utf8");
+  if (file === "-") return readText(process.stdin);
+  return readFile(resolve(folder, file), "utf8").catch((error: unknown) => {
+    throw usageWrong({ usage: command.usage, reason: `--file ${file} cannot be read: ${messageOf(error)}` });
+  });
+}
+
+/** Folders that are named and not there are made. */
+async function writeAnswer(folder: string, output: string, text: string): Promise<void> {
+  const path = resolve(folder, output);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  } catch (error) {
+    throw usageWrong({ usage: command.usage, reason: `--output ${output} cannot be written: ${messageOf(error)}` });
+  }
 }
 
 function isFormat(format: string): format is (typeof FORMATS)[number] {
