@@ -1,6 +1,6 @@
 /** Body of `POST pipelines/:name/backfills`: what is to be made. */
 export interface NewBackfill {
-  /** Names, times, keys, or ranges `FIRST..LAST`; else `from` and `to`; else all that are over. */
+  /** Names, times, keys, ranges `FIRST..LAST`, or lists of these with commas; else `from` and `to`; else all that are over. */
   readonly partitions?: readonly string[] | undefined;
   /** The first partition: its name, or a moment in it. */
   readonly from?: string | undefined;
@@ -25,6 +25,8 @@ export interface BackfillPreview {
   readonly partitions: readonly string[];
   /** Those in the range that are as what is there now makes them, or did not fail. */
   readonly leftOut: number;
+  /** The first of them, at most 1,000. */
+  readonly filled: readonly string[];
   /** Median of earlier runs of partitions; missing when there is none. */
   readonly medianMs?: number | undefined;
   /** Steps of other pipelines that read what the pipeline makes. */

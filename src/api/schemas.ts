@@ -287,7 +287,7 @@ export const stepReferenceSchema: z.ZodType<StepReference> = z.object({
 }).describe("A step that makes or reads an asset.");
 
 export const newBackfillSchema: z.ZodType<NewBackfill> = z.object({
-  "partitions": z.array(z.string()).optional().describe("Names, times, keys, or ranges `FIRST..LAST`; else `from` and `to`; else all that are over."),
+  "partitions": z.array(z.string()).optional().describe("Names, times, keys, ranges `FIRST..LAST`, or lists of these with commas; else `from` and `to`; else all that are over."),
   "from": z.string().optional().describe("The first partition: its name, or a moment in it."),
   "to": z.string().optional().describe("The last partition, included."),
   "all": z.boolean().optional().describe("Also those that were made of what is there now."),
@@ -301,6 +301,7 @@ export const backfillPreviewSchema: z.ZodType<BackfillPreview> = z.object({
   "partitionCount": z.number().describe("How many partitions it would make."),
   "partitions": z.array(z.string()).describe("The first of them, at most 1,000."),
   "leftOut": z.number().describe("Those in the range that are as what is there now makes them, or did not fail."),
+  "filled": z.array(z.string()).describe("The first of them, at most 1,000."),
   "medianMs": z.number().optional().describe("Median of earlier runs of partitions; missing when there is none."),
   "downstream": z.array(z.object({ "asset": z.string(), "pipeline": z.string(), "step": z.string() })).describe("Steps of other pipelines that read what the pipeline makes."),
 }).describe("What a backfill would do.");

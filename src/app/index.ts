@@ -8,6 +8,7 @@ export {
   restoreProjectDataset,
 } from "./change-dataset.ts";
 export { createUserWithToken } from "./create-user.ts";
+export { findPartitions } from "./find-partitions.ts";
 export { type Debugged, type DebugPlace, debugStepRun } from "./debug-step.ts";
 export { exportPackagedCode } from "./export-packaged-code.ts";
 export { exportModelPackage } from "./export-model-package.ts";

@@ -54,6 +54,8 @@ export interface BackfillPreview {
   readonly partitions: readonly string[];
   /** Partitions in the range that are left out: they were made of what is there now, or did not fail. */
   readonly leftOut: number;
+  /** Their names. */
+  readonly filled: readonly string[];
   /** Milliseconds that a partition took before, the median; undefined when none was made. */
   readonly medianMs: number | undefined;
 }
@@ -251,10 +253,13 @@ async function previewBackfill(parts: EngineParts, request: BackfillRequest): Pr
     request.all === true || request.failed === true
       ? undefined
       : await findStalePartitions(parts, { definition: known.definition, params }, inRange.partitions);
-  const partitions = inRange.partitions.map(({ name }) => name).filter((name) => stale?.has(name) !== false);
+  const isLeftOut = ({ name }: Partition): boolean => stale?.has(name) === false;
+  const toMake = inRange.partitions.filter((partition) => !isLeftOut(partition));
+  const filled = [...inRange.leftOut, ...inRange.partitions.filter(isLeftOut)];
   return {
-    partitions,
-    leftOut: inRange.partitions.length - partitions.length + inRange.leftOut,
+    partitions: toMake.map(({ name }) => name),
+    leftOut: filled.length,
+    filled: filled.map(({ name }) => name),
     medianMs: await parts.store.read((transaction) =>
       medianPartitionRun(transaction, { project: parts.project, pipeline: request.pipeline }),
     ),
@@ -265,22 +270,24 @@ async function chosen(
   parts: EngineParts,
   known: Awaited<ReturnType<typeof findPartitions>>,
   { partitions: named, from, to, failed, pipeline }: BackfillRequest,
-): Promise<{ readonly partitions: readonly Partition[]; readonly leftOut: number }> {
+): Promise<{ readonly partitions: readonly Partition[]; readonly leftOut: readonly Partition[] }> {
   const partitions =
     named !== undefined && named.length > 0
       ? choosePartitions(known, named)
       : from === undefined && to === undefined
         ? listPartitions(known)
         : partitionRange(known, { from, to });
-  if (failed !== true) return { partitions, leftOut: 0 };
+  if (failed !== true) return { partitions, leftOut: [] };
   const runs = await parts.store.read((transaction) =>
     listPartitionRuns(transaction, { project: parts.project, pipeline }),
   );
   const bad = new Set(
     runs.flatMap(({ partition, status }) => (status === "failed" || status === "cancelled" ? [partition] : [])),
   );
-  const kept = partitions.filter(({ name }) => bad.has(name));
-  return { partitions: kept, leftOut: partitions.length - kept.length };
+  return {
+    partitions: partitions.filter(({ name }) => bad.has(name)),
+    leftOut: partitions.filter(({ name }) => !bad.has(name)),
+  };
 }
 
 /** Looks at open backfills when something has changed, and once in a while. */

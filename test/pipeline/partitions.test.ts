@@ -138,6 +138,21 @@ describe("partitions by time", () => {
     );
   });
 
+  it("are found by lists with commas, and by ranges with an open side", () => {
+    const day = { time: { every: "day", start: "2026-01-01", timezone: "UTC" } } as const;
+    const now = known(day, "2026-01-06T12:00:00Z");
+    assert.deepEqual(names(choosePartitions(now, ["2026-01-05, 2026-01-01..2026-01-02"])), [
+      "2026-01-05",
+      "2026-01-01",
+      "2026-01-02",
+    ]);
+    assert.deepEqual(names(choosePartitions(now, ["2026-01-04.."])), ["2026-01-04", "2026-01-05"]);
+    assert.deepEqual(names(choosePartitions(now, ["..2026-01-02"])), ["2026-01-01", "2026-01-02"]);
+    for (const wrong of ["..", "2026-01-01,", ",", "2026-01-01,yesterday", "2026-01-01..2026-01-02..2026-01-03"])
+      problem(() => choosePartitions(now, [wrong]), "PIPELINE_PARTITION_UNKNOWN");
+    problem(() => choosePartitions(now, ["2026-01-01,2026-01-06"]), "PIPELINE_PARTITION_NOT_OVER");
+  });
+
   it("are listed quickly where there are many, and refused where there are far too many", () => {
     const began = process.cpuUsage();
     const daily = { time: { every: "day", start: "1998-01-01", timezone: "America/New_York" } } as const;
@@ -188,5 +203,37 @@ describe("partitions by key", () => {
     });
     assert.equal(partitionOf(both, "2026-01-02"), undefined);
     problem(() => choosePartitions(now, ["2026-01-02:d"]), "PIPELINE_PARTITION_UNKNOWN");
+  });
+});
+
+describe("ranges and lists of keys", () => {
+  const keys = ["north", "a,b", "x..y", "south", "west"];
+  const byKey = known({ keys }, "2026-01-06T00:00:00Z", keys);
+
+  it("follow the order in which the keys are, and leave keys whole that look like one", () => {
+    assert.deepEqual(names(choosePartitions(byKey, ["south,north"])), ["south", "north"]);
+    assert.deepEqual(names(choosePartitions(byKey, ["a,b"])), ["a,b"]);
+    assert.deepEqual(names(choosePartitions(byKey, ["x..y"])), ["x..y"]);
+    assert.deepEqual(names(choosePartitions(byKey, ["x..y..west"])), ["x..y", "south", "west"]);
+    assert.deepEqual(names(choosePartitions(byKey, ["..a,b"])), ["north", "a,b"]);
+    assert.deepEqual(names(partitionRange(byKey, { from: "south" })), ["south", "west"]);
+    problem(() => choosePartitions(byKey, ["west..north"]), "PIPELINE_PARTITIONS_EMPTY");
+    for (const wrong of ["north..easst", "north,easst", "..", ""])
+      problem(() => choosePartitions(byKey, [wrong]), "PIPELINE_PARTITION_UNKNOWN");
+  });
+
+  it("are of one key where a range of times names it", () => {
+    const both = { time: { every: "day", start: "2026-01-01", timezone: "UTC" }, keys: ["north", "south"] } as const;
+    const now = known(both, "2026-01-04T00:00:00Z", both.keys);
+    assert.deepEqual(names(choosePartitions(now, ["2026-01-02..2026-01-03:south"])), [
+      "2026-01-02:south",
+      "2026-01-03:south",
+    ]);
+    assert.equal(choosePartitions(now, ["2026-01-02..2026-01-03"]).length, 4);
+    assert.deepEqual(names(choosePartitions(now, ["2026-01-01:north,2026-01-03..:south"])), [
+      "2026-01-01:north",
+      "2026-01-03:south",
+    ]);
+    problem(() => choosePartitions(now, ["2026-01-02..2026-01-03:east"]), "PIPELINE_PARTITION_UNKNOWN");
   });
 });

@@ -84,8 +84,7 @@ export function listPartitions(
   range: { readonly fromMs?: number; readonly toMs?: number } = {},
 ): readonly Partition[] {
   const { time } = partitionsOf(known);
-  if (time === undefined)
-    return (known.keys ?? []).map((key) => ({ name: key, key, startMs: undefined, endMs: undefined }));
+  if (time === undefined) return (known.keys ?? []).map(ofKey);
   const found: Partition[] = [];
   for (const span of listTimePartitions(time, { overAtMs: known.nowMs, ...range })) {
     found.push(...withKeys(span, known.keys));
@@ -113,7 +112,8 @@ function partitionsOf({ definition }: KnownPartitions): PartitionsDefinition {
 }
 
 /**
- * The partitions that texts mean: a name, a time for all its keys, a key for all its times, or `FIRST..LAST`.
+ * The partitions that texts mean: a name, a time for all its keys, a key for all its times, a range `FIRST..LAST` of
+ * times or of keys in their order, `FIRST..LAST:KEY`, or several of these with commas. A side of a range may be left out.
  *
  * @throws PIPELINE_PARTITIONS_ABSENT, PIPELINE_PARTITION_UNKNOWN, PIPELINE_PARTITION_NOT_OVER,
  *   PIPELINE_PARTITIONS_EMPTY, PIPELINE_PARTITIONS_TOO_MANY
@@ -121,29 +121,67 @@ function partitionsOf({ definition }: KnownPartitions): PartitionsDefinition {
 export function choosePartitions(known: KnownPartitions, texts: readonly string[]): readonly Partition[] {
   partitionsOf(known);
   const chosen = new Map<string, Partition>();
-  for (const text of texts) for (const partition of chooseOne(known, text)) chosen.set(partition.name, partition);
+  for (const text of texts) for (const partition of chooseListed(known, text)) chosen.set(partition.name, partition);
   return [...chosen.values()];
 }
 
-function chooseOne(known: KnownPartitions, text: string): readonly Partition[] {
+/** A key may hold commas and dots: what is there under a whole text comes before what its parts mean. */
+function chooseListed(known: KnownPartitions, text: string): readonly Partition[] {
+  const found = chooseNamed(known, text) ?? chooseRange(known, text);
+  if (found !== undefined) return found;
+  const parts = text.split(",").map((part) => part.trim());
+  if (parts.length === 1) throw unknown(known, text);
+  return parts.flatMap((part) => {
+    const some = chooseNamed(known, part) ?? chooseRange(known, part);
+    if (some === undefined) throw unknown(known, part);
+    return some;
+  });
+}
+
+function chooseNamed(known: KnownPartitions, text: string): readonly Partition[] | undefined {
   const { time } = partitionsOf(known);
   const { keys } = known;
-  if (time === undefined) return [oneKey(known, text)];
+  if (time === undefined) return keys?.includes(text) === true ? [ofKey(text)] : undefined;
   const span = findTimePartition(time, text);
   if (span !== undefined) return withKeys(assertOver(known, span), keys);
   const split = keys === undefined ? undefined : splitName(text);
-  const ofKey = split === undefined ? undefined : findTimePartition(time, split.text);
-  if (split !== undefined && ofKey !== undefined && keys?.includes(split.key) === true)
-    return [joined(assertOver(known, ofKey), split.key)];
-  if (keys?.includes(text) === true) return listPartitions({ ...known, keys: [text] });
-  const [from, to, more] = text.split("..");
-  if (from !== undefined && to !== undefined && more === undefined) return partitionRange(known, { from, to });
-  throw unknown(known, text);
+  const spanOfKey = split === undefined ? undefined : findTimePartition(time, split.text);
+  if (split !== undefined && spanOfKey !== undefined && keys?.includes(split.key) === true)
+    return [joined(assertOver(known, spanOfKey), split.key)];
+  return keys?.includes(text) === true ? listPartitions({ ...known, keys: [text] }) : undefined;
 }
 
-function oneKey(known: KnownPartitions, text: string): Partition {
-  if (known.keys?.includes(text) !== true) throw unknown(known, text);
-  return { name: text, key: text, startMs: undefined, endMs: undefined };
+/** Undefined when it is no range. */
+function chooseRange(known: KnownPartitions, text: string): readonly Partition[] | undefined {
+  const { time } = partitionsOf(known);
+  if (time === undefined) return chooseKeys(known, text);
+  const key = known.keys?.find((each) => text.endsWith(`:${each}`));
+  const range = key === undefined ? text : text.slice(0, -key.length - 1);
+  // A moment holds none: it is a list.
+  if (range.includes(",")) return undefined;
+  const [from, to, more] = range.split("..");
+  if (from === undefined || to === undefined || more !== undefined || (from === "" && to === "")) return undefined;
+  return partitionRange(key === undefined ? known : { ...known, keys: [key] }, {
+    ...(from === "" ? {} : { from }),
+    ...(to === "" ? {} : { to }),
+  });
+}
+
+function chooseKeys(known: KnownPartitions, text: string): readonly Partition[] | undefined {
+  const { keys = [] } = known;
+  for (let at = text.indexOf(".."); at !== -1; at = text.indexOf("..", at + 1)) {
+    const [from, to] = [text.slice(0, at), text.slice(at + 2)];
+    const first = from === "" ? 0 : keys.indexOf(from);
+    const last = to === "" ? keys.length - 1 : keys.indexOf(to);
+    if (first === -1 || last === -1 || (from === "" && to === "")) continue;
+    if (first > last) throw partitionsEmpty({ pipeline: known.definition.name, from, to, newest: keys[last] });
+    return keys.slice(first, last + 1).map(ofKey);
+  }
+  return undefined;
+}
+
+function ofKey(key: string): Partition {
+  return { name: key, key, startMs: undefined, endMs: undefined };
 }
 
 /**
@@ -156,7 +194,12 @@ export function partitionRange(
   { from, to }: { readonly from?: string | undefined; readonly to?: string | undefined },
 ): readonly Partition[] {
   const { time } = partitionsOf(known);
-  if (time === undefined) throw unknown(known, `${from ?? ""}..${to ?? ""}`);
+  if (time === undefined) {
+    const range = `${from ?? ""}..${to ?? ""}`;
+    const found = chooseKeys(known, range);
+    if (found === undefined) throw unknown(known, range);
+    return found;
+  }
   const startOf = (text: string | undefined): number | undefined => {
     if (text === undefined) return undefined;
     const ms = momentOfText(text, time.timezone);

@@ -53,7 +53,7 @@ export function createBackfillHandlers(platform: Platform): BackfillHandlers {
     ...createPartitionHandlers(platform),
     previewBackfill: async ({ params, body, identity }) => {
       await register(identity.name);
-      const { partitions, leftOut, medianMs } = await backfills.preview({
+      const { partitions, leftOut, filled, medianMs } = await backfills.preview({
         ...body,
         pipeline: params.name,
         actor: identity.name,
@@ -64,6 +64,7 @@ export function createBackfillHandlers(platform: Platform): BackfillHandlers {
         partitionCount: partitions.length,
         partitions: partitions.slice(0, SHOWN),
         leftOut,
+        filled: filled.slice(0, SHOWN),
         medianMs,
         downstream: [...makes].flatMap((asset) =>
           platform

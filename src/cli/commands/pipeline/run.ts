@@ -1,5 +1,5 @@
 import type { PipelineRunDetail, PipelineRunStatus, PipelineRunSummary } from "#api";
-import type { RunAhead } from "#app";
+import { findPartitions, type RunAhead } from "#app";
 import { artifactOptions, readArtifactPlaces } from "../../artifact-root.ts";
 import {
   type Command,
@@ -12,6 +12,7 @@ import {
 import { usageWrong } from "../../errors.ts";
 import { tellIsolation } from "../../isolation-note.ts";
 import { readParams } from "../../params.ts";
+import { backfillOptions, readBackfill, startBackfill } from "../backfill/start-backfill.ts";
 import { createRunView } from "../../run-view.ts";
 import { listAll } from "../../list-all.ts";
 import { type CliSession, withProject } from "../../session.ts";
@@ -24,13 +25,12 @@ const EXIT_INTERRUPTED = 130;
 
 export const command: Command = {
   usage:
-    "run PIPELINE [--partition NAME] [--priority N] [--param k=v] [--from STEP] [--only STEP] | run --resume [RUN]",
+    "run PIPELINE [--partition NAME] [--priority N] [--param k=v] [--from STEP] [--only STEP] | run PIPELINE --partition A..B [--dry-run] [--all] [--max-parallel N] [--fail-fast] | run --resume [RUN]",
   summary: "Run a pipeline, or finish one",
   description:
-    "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted.",
+    "Steps whose declaration, code, environment, inputs and params are unchanged are not run again, except the one that --from or --only names. Exit code 0: succeeded (a refused verdict included), 1: failed, 3: waits for an approval, 130: interrupted. Several partitions are a backfill: what `esteira backfill` says holds for them, and --from, --only and --priority do not.",
   options: {
     ...commonOptions,
-    param: { type: "string", multiple: true, value: "NAME=VALUE", help: "A param of the pipeline; may be repeated." },
     from: {
       type: "string",
       value: "STEP",
@@ -39,9 +39,11 @@ export const command: Command = {
     only: { type: "string", value: "STEP", help: "Run this step alone, again." },
     partition: {
       type: "string",
+      multiple: true,
       value: "NAME",
-      help: "The partition to make, for a pipeline that has some: 2026-01-31, or a key.",
+      help: "What to make of a pipeline with partitions: 2026-01-31, a key, FIRST..LAST, or a list: A,B,C; may be repeated.",
     },
+    ...backfillOptions,
     priority: {
       type: "string",
       value: "N",
@@ -61,6 +63,10 @@ export const command: Command = {
       does: "This step again, and what follows where that makes a difference",
     },
     { line: "esteira run flights --partition 2026-01-31", does: "Makes one day of a pipeline with daily partitions" },
+    {
+      line: "esteira run flights --partition 2026-01-01..2026-01-31 --dry-run",
+      does: "What lacks of a month, how long that takes, and who reads it",
+    },
     { line: "esteira run --resume", does: "Finishes the newest run that did not end well" },
   ],
   positionals: { least: 0, most: 1 },
@@ -70,6 +76,13 @@ export const command: Command = {
       options,
       async (session) => {
         await session.platform.registerProject(session.identity.name);
+        if (options["resume"] !== true && name !== undefined && (await isBackfill(session, name, options)))
+          return startBackfill(session, context, {
+            pipeline: name,
+            body: readBackfill(options, command.usage),
+            asJson: options["json"] === true,
+            isDryRun: options["dry-run"] === true,
+          });
         await tellIsolation(context.terminal, session.platform);
         const id = options["resume"] === true ? await resume(session, name) : await submit(session, name, options);
         return watch(session, context, { id, asJson: options["json"] === true });
@@ -87,11 +100,32 @@ async function submit({ call }: CliSession, pipeline: string | undefined, option
       params: readParams(textOptions(options, "param"), command.usage),
       from: textOption(options, "from"),
       only: textOption(options, "only"),
-      partition: textOption(options, "partition"),
+      partition: textOptions(options, "partition")[0],
       priority: priorityOf(textOption(options, "priority")),
     },
   });
   return id;
+}
+
+const OF_ONE_RUN = ["from", "only", "priority"] as const;
+const OF_SEVERAL = ["dry-run", "all", "max-parallel", "fail-fast"] as const;
+
+/** Several partitions are one; so is a question what would be made. */
+async function isBackfill({ platform }: CliSession, pipeline: string, options: OptionValues): Promise<boolean> {
+  const named = textOptions(options, "partition");
+  const several = OF_SEVERAL.find((option) => options[option] !== undefined);
+  if (named.length === 0) {
+    if (several === undefined) return false;
+    throw usageWrong({
+      usage: command.usage,
+      reason: `--${several} is for several partitions: name them with --partition, or: esteira backfill ${pipeline}`,
+    });
+  }
+  const found = await findPartitions(platform, { pipeline, partitions: named });
+  if (found.length === 1 && several === undefined) return false;
+  const ofOne = OF_ONE_RUN.find((option) => options[option] !== undefined);
+  if (ofOne === undefined) return true;
+  throw usageWrong({ usage: command.usage, reason: `--${ofOne} is for one partition, and these are ${found.length}` });
 }
 
 function priorityOf(text: string | undefined): number | undefined {
