@@ -230,8 +230,8 @@ function run(
   return new Promise((resolve, reject) => {
     const child = execFile(
       "git",
-      // `ext::` addresses run commands; hooks of a fetched repository must never run.
-      ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", ...args],
+      // `ext::` addresses run commands; hooks of a fetched repository and a monitor that a workspace names must not.
+      ["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", ...args],
       {
         env,
         timeout: COMMAND_LIMIT_MS,

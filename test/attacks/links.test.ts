@@ -1,6 +1,7 @@
 // Links that somebody pushed into a project: the engine, which may read more than a step, follows none out of it.
 import assert from "node:assert/strict";
-import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { access, cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { LocatedProblem } from "#base";
@@ -148,5 +149,19 @@ describe("a link out of the project", () => {
     const request = { projectFolder: folder, folder: closed, leaveOut: [], made: [], only: ["in.txt", "leak"] };
     await assert.rejects(createWorkspace(request, git), { code: "PIPELINE_OUTPUT_OUTSIDE" });
     await assert.rejects(readFile(join(closed, "leak")));
+  });
+
+  it("is no way to have a program of a step's own started when git looks at what the step left", async () => {
+    const folder = await project([], { "in.txt": "own" });
+    const found = join(folder, "found");
+    execFileSync("git", ["init", "--quiet", folder]);
+    await writeFile(join(folder, "monitor"), `#!/bin/sh\ntouch '${found}'\n`, { mode: 0o755 });
+    execFileSync("git", ["-C", folder, "config", "core.fsmonitor", join(folder, "monitor")]);
+    const git = createGit({ environment: { PATH: process.env["PATH"] ?? "" } });
+    await git.ignoredPaths(folder);
+    await git.readCommit(folder);
+    await assert.rejects(access(found));
+    execFileSync("git", ["-C", folder, "status"]);
+    await access(found);
   });
 });
