@@ -653,6 +653,7 @@ export const en = {
   "profile.nan": "{count} NaN",
   "profile.infinite": "{count} infinite",
   "profile.lengths": "length {from} … {to}",
+  "profile.allOnce": "No value more than once",
   "profile.values": "Values: {values}",
   "signIn.title": "Sign in with a token",
   "signIn.text": "A token says who you are. Approvals need one of a reviewer who did not make what is approved.",

@@ -654,6 +654,7 @@ export const ptBR: Readonly<Record<keyof typeof en, string>> = {
   "profile.nan": "{count} NaN",
   "profile.infinite": "{count} infinitos",
   "profile.lengths": "comprimento {from} … {to}",
+  "profile.allOnce": "Nenhum valor mais de uma vez",
   "profile.values": "Valores: {values}",
   "signIn.title": "Entrar com um token",
   "signIn.text": "Um token diz quem você é. Aprovações pedem o de um revisor que não fez o que é aprovado.",

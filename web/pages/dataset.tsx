@@ -391,11 +391,19 @@ function ProfileNote({ children }: { readonly children: ReactNode }) {
 }
 
 function ShapeCell({ profile }: { readonly profile: ColumnProfile | undefined }) {
+  const { t } = useLanguage();
   if (profile?.values !== undefined && profile.values.length > 0)
     return <ValueBars values={profile.values} total={profile.count} />;
   if (profile?.histogram !== undefined && profile.histogram.counts.length > 0)
     return <HistogramBars histogram={profile.histogram} />;
   if (profile?.topValues === undefined || profile.topValues.length === 0) return <>–</>;
+  // Which few of them come first says nothing of the others.
+  if (
+    profile.distinctError === 0 &&
+    profile.distinctCount === profile.count &&
+    profile.topValues.length < profile.count
+  )
+    return <span className="muted">{t("profile.allOnce")}</span>;
   return (
     <>
       <TopValues values={profile.topValues} total={profile.sample?.rowCount ?? profile.count} />

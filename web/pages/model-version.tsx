@@ -246,6 +246,7 @@ function OriginPanel({ record }: { readonly record: ModelVersionRecord }) {
 }
 
 function Columns({ columns }: { readonly columns: readonly { readonly name: string; readonly type: string }[] }) {
+  if (columns.length === 0) return <>–</>;
   return (
     <span className="chips">
       {columns.map((column) => (
