@@ -25,6 +25,11 @@ const tensors = z.object({
 });
 
 const frame = z.record(z.string(), z.array(z.unknown())).describe("lists of one length, by column");
+const materialized = { feature_views: z.array(z.string()).nullable().optional().describe("default: all") };
+const materializeQuery = z.object({
+  async: z.enum(["true", "false"]).optional().describe("true: do not wait"),
+  force: z.enum(["true", "false"]).optional().describe("true: also while one is under way"),
+});
 
 /**
  * Bodies of endpoints, monitors and online features, for the description. Their protocols read them themselves, value
@@ -64,6 +69,15 @@ export const servingSchemas = {
       })
       .describe("one of features and feature_service"),
   },
+  materialize: {
+    query: materializeQuery,
+    body: z.object({
+      start_ts: z.string().describe("ISO 8601; the times are checked, and decide nothing"),
+      end_ts: z.string(),
+      ...materialized,
+    }),
+  },
+  materializeIncremental: { query: materializeQuery, body: z.object({ end_ts: z.string(), ...materialized }) },
   pushFeatures: {
     body: z.object({
       push_source_name: z.string(),

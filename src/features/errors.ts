@@ -107,7 +107,7 @@ export const pushSourceUnknown: ErrorFactory<{
   nearest: string | undefined;
   known: readonly string[];
 }> = defineError("FEATURES_PUSH_SOURCE_UNKNOWN", {
-  status: 422,
+  status: 404,
   message: ({ name }) => `There is no push source "${name}"`,
   hint: ({ nearest, known }) =>
     nearest !== undefined

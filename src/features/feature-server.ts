@@ -2,7 +2,8 @@ import { isEsteiraError, type Json, messageOf } from "#base";
 import { z } from "zod";
 import { requestInvalid } from "./errors.ts";
 import { parseFeastJson } from "./feast-json.ts";
-import type { FeatureReference } from "./feature-definitions.ts";
+import type { FeatureDefinitions, FeatureReference, FeatureView } from "./feature-definitions.ts";
+import { type MaterializeRoute, viewsToMaterialize } from "./materialize-request.ts";
 import { type FeaturePush, parseOnlineWrite, parsePush } from "./push-request.ts";
 import type { OnlineColumn, OnlineFeatureRows, OnlineRequest, OnlineValue } from "./online-read.ts";
 
@@ -58,6 +59,50 @@ export async function answerPush(
   try {
     await push(route === "push" ? parsePush(body) : parseOnlineWrite(body));
     return { status: 200, contentType: "application/json", body: route === "push" ? "" : "null" };
+  } catch (error) {
+    return toFeastError(error);
+  }
+}
+
+/** What materializes for the routes of Feast's feature server. */
+export interface Materializer {
+  definitions(): Promise<FeatureDefinitions>;
+  materialize(views: readonly FeatureView[]): Promise<void>;
+  /** Views that a request without waiting brings online now. */
+  readonly underWay: Set<string>;
+  failed(error: unknown): void;
+}
+
+/**
+ * Answers `POST /materialize` and `POST /materialize-incremental` as Feast's feature server does: with `null` when the
+ * views are online, or at once with `202` (`async`); then a second request for one of them gets 409, unless it says
+ * `force`.
+ */
+export async function answerMaterialize(
+  route: MaterializeRoute,
+  request: { readonly body: string; readonly isAsync: boolean; readonly isForced: boolean },
+  materializer: Materializer,
+): Promise<FeatureServerResponse> {
+  const contentType = "application/json";
+  try {
+    const views = viewsToMaterialize(route, request.body, await materializer.definitions());
+    const names = views.map(({ name }) => name);
+    if (!request.isAsync) {
+      await materializer.materialize(views);
+      return { status: 200, contentType, body: "null" };
+    }
+    const { underWay } = materializer;
+    const busy = names.filter((name) => underWay.has(name));
+    if (busy.length > 0 && !request.isForced) {
+      const error = `Being materialized already: ${busy.join(", ")}. Wait for its end, or ask with ?force=true.`;
+      return { status: 409, contentType, body: JSON.stringify({ error, feature_views: busy }) };
+    }
+    for (const name of names) underWay.add(name);
+    materializer
+      .materialize(views)
+      .catch((error: unknown) => materializer.failed(error))
+      .finally(() => names.forEach((name) => underWay.delete(name)));
+    return { status: 202, contentType, body: JSON.stringify({ status: "accepted", feature_views: names }) };
   } catch (error) {
     return toFeastError(error);
   }

@@ -3,11 +3,18 @@ import type { Analytics, Datasets } from "#data";
 import type { MetadataStore } from "#metadata-store";
 import { definitionsInvalid } from "./errors.ts";
 import { type CellExplanation, explainCell } from "./explain.ts";
-import type { FeatureDefinitions } from "./feature-definitions.ts";
+import type { FeatureDefinitions, FeatureView } from "./feature-definitions.ts";
 import { createFeaturePushes, type PushPorts } from "./feature-pushes.ts";
-import { answerGetOnlineFeatures, answerPush, type FeatureServerResponse, type PushRoute } from "./feature-server.ts";
+import {
+  answerGetOnlineFeatures,
+  answerMaterialize,
+  answerPush,
+  type FeatureServerResponse,
+  type PushRoute,
+} from "./feature-server.ts";
 import type { JoinedView } from "./join-plan.ts";
-import { type Materialization, materializeAll } from "./materialize.ts";
+import type { MaterializeRoute } from "./materialize-request.ts";
+import { type Materialization, materialize, materializeAll } from "./materialize.ts";
 import {
   type OnlineFeatureRows,
   type FeatureStatus,
@@ -54,6 +61,14 @@ export interface Features {
   handleGetOnlineFeatures(body: string): Promise<FeatureServerResponse>;
   /** `POST /push` and `POST /write-to-online-store` of Feast's feature server: rows are durable when it resolves. */
   handlePush(route: PushRoute, body: string, ports: PushPorts): Promise<FeatureServerResponse>;
+  /**
+   * `POST /materialize` and `POST /materialize-incremental` of Feast's feature server: views follow their sources by
+   * themselves, and have done so when it resolves.
+   */
+  handleMaterialize(
+    route: MaterializeRoute,
+    request: { readonly body: string; readonly isAsync: boolean; readonly isForced: boolean },
+  ): Promise<FeatureServerResponse>;
   /** Features of a service by name, for endpoints: implements the port `OnlineFeatures` of `serving`. */
   read(request: {
     readonly project: string;
@@ -84,6 +99,7 @@ export interface Features {
 export function createFeatures(options: FeaturesOptions): Features {
   const { store, project, clock } = options;
   const pushes = createFeaturePushes(options);
+  const underWay = new Set<string>();
   let known: Promise<FeatureDefinitions> | undefined;
   let plans = new Map<string, readonly JoinedView[]>();
   let running: Promise<readonly Materialization[]> | undefined;
@@ -119,6 +135,12 @@ export function createFeatures(options: FeaturesOptions): Features {
       return done;
     })().finally(() => (running = undefined));
     return running;
+  }
+
+  /** What follows the sources is let end first: it may be reading the same rows. */
+  async function materializeNow(views: readonly FeatureView[]): Promise<void> {
+    await running?.catch(() => {});
+    for (const view of views) await materialize(options, view);
   }
 
   async function readOnline(request: OnlineRequest): Promise<OnlineFeatureRows> {
@@ -165,6 +187,13 @@ export function createFeatures(options: FeaturesOptions): Features {
     handleGetOnlineFeatures: (body) => answerGetOnlineFeatures(body, readOnline),
     handlePush: (route, body, ports) =>
       answerPush(route, body, async (push) => pushes.push(await definitions(), push, ports)),
+    handleMaterialize: (route, request) =>
+      answerMaterialize(route, request, {
+        definitions,
+        materialize: materializeNow,
+        underWay,
+        failed: (error) => options.log.error("feature views could not be materialized", { error: String(error) }),
+      }),
     async read({ service, rows, atMs }) {
       const names = new Set(rows.flatMap((row) => Object.keys(row)));
       const entities = Object.fromEntries([...names].map((name) => [name, rows.map((row) => row[name] ?? null)]));

@@ -15,6 +15,7 @@ export type { JoinedView } from "./join-plan.ts";
 export type { Materialization } from "./materialize.ts";
 export type { FeatureStatus, OnlineColumn, OnlineFeatureRows, OnlineRequest, OnlineValue } from "./online-read.ts";
 export type { ServiceDescription } from "./service-description.ts";
+export type { MaterializeRoute } from "./materialize-request.ts";
 export { readProjectFeatures } from "./project-features.ts";
 export { type JoinedRows, joinPointInTime, type PointInTimeJoin } from "./point-in-time-join.ts";
 export type { FeatureViewStatus } from "./view-status.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { it } from "node:test";
+import { z } from "zod";
 import { runPython } from "../setup/mlflow-client.ts";
 import { runEsteira } from "../setup/command-line.ts";
 import { testPython } from "../setup/python-environment.ts";
@@ -40,7 +41,10 @@ stats = FeatureView(name="stats", entities=[driver], ttl=timedelta(0), source=li
 store.apply([driver, live, stats, FeatureService(name="rank", features=[stats])])
 names = ["stats:trips", "stats:rating", "stats:name", "stats:big"]
 rows = [{"driver_id": 1}, {"driver_id": 2}, {"driver_id": 9}]
-read = lambda features=names, **more: store.get_online_features(features, entity_rows=rows, **more).to_dict()
+def read(features=names, **more):
+    found = store.get_online_features(features, entity_rows=rows, **more).to_dict()
+    return {name: [str(value) for value in values] if name.endswith("big") else values for name, values in found.items()}
+
 said = {"before": read(), "full": read(full_feature_names=True), "service": read(store.get_feature_service("rank"))}
 
 def frame(driver, at, trips, rating, name):
@@ -66,10 +70,12 @@ def failure(call):
     except Exception as error:
         return [type(error).__name__, str(error)[:300]]
 said["unknown view"] = failure(lambda: read(["nothing:trips"]))
-wrong = frame(1, "2026-01-02", 1, 0.5, "x").assign(big=None)
 said["ahead"] = failure(lambda: store.write_to_online_store("stats", frame(1, "2099-01-01", 1, 0.5, "x")))
 store.materialize(datetime(2026, 1, 1, tzinfo=timezone.utc), datetime(2026, 1, 2, tzinfo=timezone.utc))
+store.materialize_incremental(datetime(2026, 1, 2, tzinfo=timezone.utc), feature_views=["stats"])
+store.materialize_incremental(datetime(2026, 1, 2, tzinfo=timezone.utc), run_async=True)
 said["materialized"] = read()
+said["not materialized"] = failure(lambda: store.materialize_incremental(datetime(2026, 1, 2, tzinfo=timezone.utc), feature_views=["nothing"]))
 print(json.dumps(said))
 `;
 
@@ -93,6 +99,39 @@ it("Feast's SDK, unmodified, reads, pushes, writes and materializes with this se
     assert.ok(Date.now() < endMs);
   }
   const output = await runPython(environment.python, SCRIPT, { arguments: [server.url, await temporaryFolder()] });
-  const said = JSON.parse(output.split("\n").at(-1) ?? "") as Record<string, Record<string, unknown>>;
-  console.log(said);
+  const said: unknown = JSON.parse(output.split("\n").at(-1) ?? "");
+  const before = {
+    driver_id: [1, 2, 9],
+    trips: [1, 2, null],
+    rating: [0.5, null, null],
+    name: ["ana", "bia", null],
+    big: ["9007199254740993", "2", "None"],
+  };
+  const pushed = {
+    ...before,
+    trips: [10, 2, null],
+    rating: [0.1, null, null],
+    name: ["ação", "bia", null],
+    big: ["9007199254740995", "2", "None"],
+  };
+  const big = "9007199254740995";
+  const written = { ...pushed, trips: [10, 2, 90], name: ["ação", "bia", "nine"], big: [big, "2", big] };
+  const last = { ...written, trips: [10, 20, 90], rating: [0.1, 0.2, null], big: [big, big, big] };
+  const full = Object.fromEntries(
+    Object.entries(before).map(([name, values]) => [name === "driver_id" ? name : `stats__${name}`, values]),
+  );
+  const { ahead, "not materialized": notMaterialized, ...answers } = z.record(z.string(), z.unknown()).parse(said);
+  assert.deepEqual(answers, {
+    before,
+    full,
+    service: before,
+    pushed,
+    written,
+    http: [200, ""],
+    last,
+    "unknown view": ["FeatureViewNotFoundException", 'There is no feature view "nothing". There are: stats.'],
+    materialized: last,
+  });
+  assert.match(String(ahead), /Error_code=422.*2099-01-01T00:00:00 lies ahead/);
+  assert.match(String(notMaterialized), /Remote materialization failed \(404\)/);
 });

@@ -174,7 +174,7 @@ describeStores("pushes to feature views", (kind) => {
       assert.match(await refused(bench, live(change)), expected);
     assert.match(
       await refused(bench, { push_source_name: "life", df }),
-      /422 .*PushSourceNotFoundException.*Did you mean/,
+      /404 .*PushSourceNotFoundException.*Did you mean/,
     );
     assert.match(await refused(bench, { push_source_name: "live", df, to: "both" }), /online_and_offline/);
     assert.match(
@@ -254,5 +254,43 @@ describeStores("pushes to feature views", (kind) => {
       assert.deepEqual(found[1], found[0], name);
       assert.equal(statuses[1], name === "nothing" ? "NULL_VALUE" : "PRESENT");
     }
+  });
+
+  it("and materialization on demand: the newest versions are online when it is answered, or soon where nobody waits", async () => {
+    const bench = await openFeatureBench(kind);
+    await bench.define(DEFINITIONS);
+    await bench.make("stats", row(1, "11:00", 1));
+    const ask = async (
+      route: "materialize" | "materialize-incremental",
+      body: object,
+      isAsync = false,
+      isForced = false,
+    ) => {
+      const answer = await bench.features.handleMaterialize(route, { body: JSON.stringify(body), isAsync, isForced });
+      return [answer.status, answer.body];
+    };
+    const both = { start_ts: "2026-01-01", end_ts: "2026-01-02T00:00:00+00:00", feature_views: null };
+    assert.deepEqual(await ask("materialize", both), [200, "null"]);
+    assert.deepEqual(await trips(bench), [1, "NOT_FOUND", "NOT_FOUND"]);
+    await bench.make("stats", row(2, "11:00", 2), "append");
+    const one = { end_ts: "2026-01-02", feature_views: ["stats"] };
+    const [first, second, third] = await Promise.all([
+      ask("materialize-incremental", one, true),
+      ask("materialize-incremental", one, true),
+      ask("materialize-incremental", one, true, true),
+    ]);
+    assert.deepEqual(first, [202, '{"status":"accepted","feature_views":["stats"]}']);
+    assert.deepEqual([second?.[0], third?.[0]], [409, 202]);
+    assert.deepEqual(await ask("materialize-incremental", one), [200, "null"]);
+    assert.deepEqual(await trips(bench), [1, 2, "NOT_FOUND"]);
+    for (const [body, status] of [
+      [{ ...both, feature_views: ["no"] }, 404],
+      [{ ...both, start_ts: undefined }, 400],
+      [{ ...both, end_ts: "soon" }, 400],
+      [{ ...both, start_ts: "2027-01-01" }, 400],
+      [{ ...both, version: "v2" }, 400],
+      [[], 400],
+    ] as const)
+      assert.equal((await ask("materialize", body))[0], status, JSON.stringify(body));
   });
 });

@@ -150,6 +150,8 @@ const others: Examples<
   keyof typeof featureRoutes | keyof typeof hookRoutes | keyof typeof operationRoutes | keyof typeof descriptionRoutes
 > = {
   getOnlineFeatures: { body: { features: ["airport_day:delay"], entities: { airport: ["JFK"] } } },
+  materialize: { body: { start_ts: "2026-01-01", end_ts: "2026-01-02" } },
+  materializeIncremental: { body: { end_ts: "2026-01-02", feature_views: [] } },
   pushFeatures: { body: { push_source_name: "weather", df: { airport: ["JFK"] } } },
   writeToOnlineStore: { body: { feature_view_name: "airport_day", df: { airport: ["JFK"] } } },
   advertiseRepository: { params: { repository: "p.git" }, query: { service: "git-upload-pack" } },
