@@ -152,7 +152,11 @@ def _wrap(model: Any) -> Any:
         def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
             return self.esteira_model.predict(model_input) if hasattr(self.esteira_model, "predict") else self.esteira_model(model_input)
 
-    return Wrapped(model)
+    class Streamed(Wrapped):
+        def predict_stream(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+            yield from self.esteira_model.predict_stream(model_input)
+
+    return Streamed(model) if hasattr(model, "predict_stream") else Wrapped(model)
 
 
 def _task(model: Any) -> str:

@@ -42,10 +42,46 @@ class Model:
             raise Unusable(f"its description names the inputs {', '.join(self.names)}, its signature {', '.join(types) or 'none'}")
         self.dtypes = [_DTYPES.get(types[name]) for name in self.names]
         self.classifier = self._classifier()
+        self.streams: dict[int, Any] = {}
 
     def exact(self) -> list[str]:
         """Inputs that have no form for a missing value."""
         return [name for name, dtype in zip(self.names, self.dtypes) if dtype in ("int64", "int32", "bool")]
+
+    def has_stream(self) -> bool:
+        """True where the model's own code has predict_stream, not only the class it inherits from."""
+        import mlflow.pyfunc
+
+        if getattr(self.model, "_predict_stream_fn", None) is None:
+            return False
+        try:
+            own = self.model.unwrap_python_model()
+        except Exception:
+            return True
+        return getattr(type(own), "predict_stream", None) is not mlflow.pyfunc.PythonModel.predict_stream
+
+    def stream(self, header: dict[str, Any], body: memoryview) -> dict[str, Any]:
+        """Begins a stream of one row, a mapping of its columns; answers its first part."""
+        frame = self.frame(header, body)
+        row = {name: _scalar(frame[name].iloc[0]) for name in self.names}
+        self.streams[header["stream"]] = iter(self.model.predict_stream(row))
+        return self.next(header["stream"])
+
+    def next(self, stream: int) -> dict[str, Any]:
+        try:
+            return {"ok": True, "chunk": _plain(next(self.streams[stream]))}
+        except StopIteration:
+            del self.streams[stream]
+            return {"ok": True, "done": True}
+        except BaseException:
+            del self.streams[stream]
+            raise
+
+    def stop(self, stream: int) -> dict[str, Any]:
+        left = self.streams.pop(stream, None)
+        if hasattr(left, "close"):
+            left.close()
+        return {"ok": True, "done": True}
 
     def _classifier(self) -> Any:
         """What gives probabilities, where the task wants them and the library has them."""
@@ -224,6 +260,29 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, tuple, bool)) else str(value)
 
 
+def _scalar(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _plain(value: Any) -> Any:
+    """A part of a stream as JSON has it: NaN and infinity are null."""
+    if hasattr(value, "model_dump"):
+        value = value.model_dump(exclude_none=True)
+    elif hasattr(value, "to_dict") and not isinstance(value, dict):
+        value = value.to_dict()
+    for step in ("detach", "cpu"):
+        value = getattr(value, step)() if hasattr(value, step) else value
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    return value if value is None or isinstance(value, (str, bool, int)) else _text(value)
+
+
 def _is_matrix_of_floats(answer: Any) -> bool:
     import numpy as np
 
@@ -289,7 +348,16 @@ def main(folder: str, address: str) -> None:
         try:
             if header["kind"] == "load":
                 model = Model(folder, header)
-                answer: tuple[dict[str, Any], bytes] = {"ok": True, "exact": model.exact()}, b""
+                answer: tuple[dict[str, Any], bytes] = {"ok": True, "exact": model.exact(), "streams": model.has_stream()}, b""
+            elif header["kind"] == "stream":
+                assert model is not None
+                answer = model.stream(header, body), b""
+            elif header["kind"] == "next":
+                assert model is not None
+                answer = model.next(header["stream"]), b""
+            elif header["kind"] == "stop":
+                assert model is not None
+                answer = model.stop(header["stream"]), b""
             else:
                 assert model is not None
                 answer = model.predict(header, body)

@@ -13,7 +13,14 @@ function schemasOf(name: keyof typeof servingSchemas): () => Promise<RouteSchema
 }
 
 function predict(
-  name: "predictRows" | "invoke" | "infer" | "inferVersion" | "predictInstances",
+  name:
+    | "predictRows"
+    | "invoke"
+    | "infer"
+    | "inferVersion"
+    | "generateStream"
+    | "generateVersionStream"
+    | "predictInstances",
   path: string,
   summary: string,
   errors: ErrorForm,
@@ -45,6 +52,18 @@ export const servingRoutes = {
   isModelVersionReady: describe(`${MODEL}/versions/:version/ready`, "Whether the model answers"),
   infer: predict("infer", `${MODEL}/infer`, "Predict tensors", "open-inference"),
   inferVersion: predict("inferVersion", `${MODEL}/versions/:version/infer`, "Predict tensors", "open-inference"),
+  generateStream: predict(
+    "generateStream",
+    `${MODEL}/generate_stream`,
+    "Predict a row in parts, as server-sent events (Triton)",
+    "open-inference",
+  ),
+  generateVersionStream: predict(
+    "generateVersionStream",
+    `${MODEL}/versions/:version/generate_stream`,
+    "Predict a row in parts, as server-sent events (Triton)",
+    "open-inference",
+  ),
   indexRepository: {
     ...describe(`${ENDPOINT}/v2/repository/index`, "Models of the endpoint, each with its state (Triton)"),
     method: "POST",

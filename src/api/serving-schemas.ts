@@ -30,6 +30,9 @@ const materializeQuery = z.object({
   async: z.enum(["true", "false"]).optional().describe("true: do not wait"),
   force: z.enum(["true", "false"]).optional().describe("true: also while one is under way"),
 });
+const generated = z
+  .looseObject({ id: z.string().optional(), parameters: z.record(z.string(), z.unknown()).optional() })
+  .describe("the columns of one row, each by its name");
 
 /**
  * Bodies of endpoints, monitors and online features, for the description. Their protocols read them themselves, value
@@ -50,11 +53,14 @@ export const servingSchemas = {
         inputs: z.unknown().optional(),
         ids: z.array(key).optional(),
         at: z.array(time).optional(),
+        stream: z.boolean().optional().describe("one row in parts, as server-sent events"),
       })
       .describe("exactly one of dataframe_split, dataframe_records, instances, inputs; or CSV"),
   },
   infer: { body: tensors },
   inferVersion: { body: tensors },
+  generateStream: { body: generated },
+  generateVersionStream: { body: generated },
   indexRepository: { body: z.object({ ready: z.boolean().optional() }) },
   predictInstances: { body: z.object({ instances: z.array(z.unknown()) }) },
   recordLabels: { body: z.object({ labels: z.array(label), until: time.optional() }) },

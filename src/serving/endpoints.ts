@@ -5,6 +5,7 @@ import type { AssetVersion, MetadataStore } from "#metadata-store";
 import type { EndpointKey } from "#metadata-store/serving";
 import { rowsTooMany } from "./errors.ts";
 import { createEndpointStatistics, type VersionStatistics } from "./endpoint-statistics.ts";
+import { createEndpointStreams, type StreamAnswer } from "./endpoint-streams.ts";
 import { createFeatureReader } from "./feature-reader.ts";
 import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
@@ -82,6 +83,12 @@ export interface Endpoints {
    * METADATA_STORE_WRITE_FAILED
    */
   predict(key: EndpointKey, request: PredictRequest): Promise<PredictAnswer>;
+  /**
+   * Predicts one row in parts, of a model that has them; the log has the whole when the last part was given.
+   *
+   * @throws what `predict` throws, and SERVING_STREAM_UNSUPPORTED
+   */
+  stream(key: EndpointKey, request: PredictRequest): Promise<StreamAnswer>;
   /** The loaded stable model of an endpoint. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
   model(key: EndpointKey): Promise<LoadedModel>;
   /** What a request may and must bring. @throws SERVING_ENDPOINT_UNKNOWN, SERVING_ENDPOINT_NOT_READY */
@@ -184,6 +191,9 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     };
   }
 
+  const parts = { live, enrich, predictions, measured, statistics, clock, log };
+  const stream = createEndpointStreams({ ...parts, noteFailure, see: (key, request) => see(key, request) });
+
   return {
     counters,
     onRequest(call) {
@@ -219,13 +229,11 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       });
       answered.then(
         () => see(key, { durationMs: clock.monotonic() - askedMs, outcome: "answered" }),
-        (error: unknown) => {
-          const isOfCaller = error instanceof EsteiraError && error.status < 500;
-          see(key, { durationMs: clock.monotonic() - askedMs, outcome: isOfCaller ? "caller" : "failed" });
-        },
+        (error: unknown) => see(key, { durationMs: clock.monotonic() - askedMs, outcome: outcomeOf(error) }),
       );
       return answered;
     },
+    stream: async (key, request) => stream(key, request),
     model: (key) => live.use(key, (current) => Promise.resolve(current.stable)),
     columns: (key) => live.use(key, ({ endpoint, stable }) => requestColumns(endpoint, stable, options.features)),
     example: (key) => live.use(key, ({ endpoint, stable }) => exampleRequest(endpoint, stable, options.features)),
@@ -235,6 +243,11 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       unsubscribe?.();
     },
   };
+}
+
+/** Whose fault a failure is. */
+function outcomeOf(error: unknown): "caller" | "failed" {
+  return error instanceof EsteiraError && error.status < 500 ? "caller" : "failed";
 }
 
 function shadowOf({ endpoint, candidate }: LiveEndpoint): LoadedModel | undefined {

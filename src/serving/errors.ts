@@ -230,6 +230,32 @@ export const workerDied: ErrorFactory<{ model: string; how: string; rows: number
   },
 );
 
+export const streamLost: ErrorFactory<{ model: string; how: string; lastLines: string }> = defineError(
+  "SERVING_STREAM_LOST",
+  {
+    status: 500,
+    message: ({ model, how, lastLines }) =>
+      `The process of model ${model} ended with ${how} in the middle of a stream; its last lines: ${lastLines === "" ? "none" : lastLines}`,
+    hint: () => "What was streamed before stands; ask again for the rest.",
+    solve: "Read the last lines in the message; try the row with the model by hand, or raise `serving.memory`.",
+  },
+);
+
+export const streamTooLong: ErrorFactory<{ model: string; seconds: number }> = defineError("SERVING_STREAM_TOO_LONG", {
+  status: 503,
+  message: ({ model, seconds }) =>
+    `A stream of model ${model} was not over after ${seconds} s, expected its last chunk`,
+  hint: () => "Let predict_stream end sooner; what was streamed before stands.",
+  solve: "Let `predict_stream` end within fifteen minutes.",
+});
+
+export const streamUnsupported: ErrorFactory<{ model: string }> = defineError("SERVING_STREAM_UNSUPPORTED", {
+  status: 400,
+  message: ({ model }) => `Model ${model} cannot be streamed: it has no predict_stream`,
+  hint: () => "Ask without stream, or give the model's class a method predict_stream that yields texts or dicts.",
+  solve: "Ask for the whole answer, or serve a Python model whose class has `predict_stream`.",
+});
+
 /** The caller's values, in a model's own words; both arms of a trial are asked the same, so it counts for both. */
 export const valuesRefused: ErrorFactory<{ model: string; reason: string }> = defineError("SERVING_VALUES_REFUSED", {
   status: 422,

@@ -1,7 +1,7 @@
 import { isEsteiraError, messageOf } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import { readModelContent } from "#models";
-import { exampleFailed, modelUnusable, runtimeFailed, valuesRefused } from "./errors.ts";
+import { exampleFailed, modelUnusable, queueFull, runtimeFailed, valuesRefused } from "./errors.ts";
 import type { ModelHandle, ModelOutput, ModelRuntime } from "./model-runtime.ts";
 import { type ModelSignature, readSignature, titleOf, withNulls } from "./model-signature.ts";
 import { generalize, type TensorForm } from "./model-tensor.ts";
@@ -20,6 +20,8 @@ export interface LoadedModel {
   /** `delay version 3` */
   readonly title: string;
   run(inputs: InputColumns, options?: RunOptions): Promise<ModelOutput>;
+  /** One row in parts; resolves with the first. undefined where the model has only whole answers. */
+  readonly stream?: ModelHandle["stream"];
   /** Forms of its outputs, of the task `outputs`, as far as its answers have shown them. */
   readonly outputs: () => readonly TensorForm[] | undefined;
   readonly counters: Batcher["counters"];
@@ -81,7 +83,15 @@ export function createLoadedModels(options: {
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
     });
     const { run, outputs } = withForms(batcher.run);
-    const model = { version, signature, title, run, outputs, counters: batcher.counters };
+    const model: LoadedModel = {
+      version,
+      signature,
+      title,
+      run,
+      outputs,
+      counters: batcher.counters,
+      ...(handle.stream === undefined ? {} : { stream: boundStreams(handle.stream, title) }),
+    };
     try {
       await answerExample(model, runtime.name);
     } catch (error) {
@@ -123,6 +133,42 @@ export function createLoadedModels(options: {
       const { handle } = await known.loaded;
       await handle.unload();
     },
+  };
+}
+
+const MOST_STREAMS = 256;
+
+/** Streams that are open at once are bounded: each holds what its model keeps for it. @throws SERVING_QUEUE_FULL */
+function boundStreams(open: NonNullable<ModelHandle["stream"]>, title: string): NonNullable<ModelHandle["stream"]> {
+  let count = 0;
+  return async (inputs, signal) => {
+    if (count >= MOST_STREAMS) throw queueFull({ endpoint: title, waiting: count });
+    count++;
+    let isOver = false;
+    const over = (): void => {
+      if (!isOver) count--;
+      isOver = true;
+    };
+    const stream = await open(inputs, signal).catch((error: unknown) => {
+      over();
+      throw error;
+    });
+    return {
+      async next() {
+        try {
+          const part = await stream.next();
+          if (part === undefined) over();
+          return part;
+        } catch (error) {
+          over();
+          throw error;
+        }
+      },
+      async stop() {
+        over();
+        await stream.stop();
+      },
+    };
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Json } from "#base";
 import type { AssetVersion } from "#metadata-store";
 import type { ModelDescription } from "#models";
 import type { ModelSignature } from "./model-signature.ts";
@@ -32,6 +33,14 @@ export type ModelOutput =
       readonly tensors: readonly ModelTensor[];
     };
 
+/** An answer that comes in parts. */
+export interface ModelStream {
+  /** The next part, when it is computed; undefined after the last. @throws what `predict` of the handle throws */
+  next(): Promise<{ readonly chunk: Json } | undefined>;
+  /** Gives up what is not computed yet. Idempotent. */
+  stop(): Promise<void>;
+}
+
 /** A version to load, with what its description says of its inputs. */
 export interface ModelToLoad {
   readonly version: AssetVersion;
@@ -58,6 +67,8 @@ export interface ModelHandle {
    *   leaves every other model as quick as before; SERVING_MODEL_STUCK where a call that was given up cannot be ended
    */
   predict(inputs: InputColumns): Promise<ModelOutput>;
+  /** Computes one row in parts; resolves with the first. undefined where the model has only whole answers. */
+  readonly stream?: ((inputs: InputColumns, signal?: AbortSignal) => Promise<ModelStream>) | undefined;
   /** Idempotent. */
   unload(): Promise<void>;
 }

@@ -25,12 +25,7 @@ export async function runPart(
   rows: readonly number[],
   request: PredictRequest,
 ): Promise<PredictionPart> {
-  const source = rows.length === request.source.rowCount ? request.source : selectRows(request.source, rows);
-  const inputs = readInputs(
-    signatureFor(model.signature, request),
-    source,
-    arm === "stable" && request.unknownColumns !== "ignore" ? { allowed: request.allowedColumns } : "ignore",
-  );
+  const inputs = readPartInputs(model, arm, rows, request);
   return {
     model,
     arm,
@@ -38,6 +33,21 @@ export async function runPart(
     inputs,
     output: await model.run(inputs, { signal: arm === "shadow" ? undefined : request.signal }),
   };
+}
+
+/** The model's inputs of some rows. @throws SERVING_COLUMN_MISSING, SERVING_COLUMN_UNKNOWN, SERVING_INPUT_INVALID */
+export function readPartInputs(
+  { signature }: LoadedModel,
+  arm: PredictionArm,
+  rows: readonly number[],
+  request: PredictRequest,
+): InputColumns {
+  const source = rows.length === request.source.rowCount ? request.source : selectRows(request.source, rows);
+  return readInputs(
+    signatureFor(signature, request),
+    source,
+    arm === "stable" && request.unknownColumns !== "ignore" ? { allowed: request.allowedColumns } : "ignore",
+  );
 }
 
 /** A policy that gives null gives it to any input that can hold it. */

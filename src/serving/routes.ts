@@ -8,6 +8,7 @@ import {
   type ServingResponse,
   withHeaders,
 } from "./protocols/exchange.ts";
+import { handleGenerateStream } from "./protocols/event-stream.ts";
 import { handleInvocations } from "./protocols/invocations.ts";
 import { handleDescribeCalls } from "./protocols/describe-calls.ts";
 import { handleInstances, handleReadiness } from "./protocols/kserve.ts";
@@ -50,6 +51,8 @@ const HANDLERS: Readonly<Record<keyof typeof servingRoutes, Handler>> = {
   isModelVersionReady: named(ready),
   infer: named(handleInfer),
   inferVersion: named(handleInfer),
+  generateStream: named(handleGenerateStream),
+  generateVersionStream: named(handleGenerateStream),
   indexRepository: handleIndex,
   configureModel: named(handleConfig),
   configureModelVersion: named(handleConfig),

@@ -132,6 +132,8 @@ const endpoints: Examples<keyof typeof servingRoutes | keyof typeof monitoringRo
   isModelVersionReady: { params: VERSION },
   infer: { params: VERSION, body: TENSORS },
   inferVersion: { params: VERSION, body: TENSORS },
+  generateStream: { params: VERSION, body: { distance: 1 } },
+  generateVersionStream: { params: VERSION, body: { distance: 1 } },
   indexRepository: { params: ENDPOINT, body: {} },
   configureModel: { params: VERSION },
   configureModelVersion: { params: VERSION },

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { after } from "node:test";
 import { digestOf, digestOfJson, silentLog, systemClock } from "#base";
 import { type ApprovalCheck, type CandidateWatch, createRollouts, type Rollouts } from "#delivery";
@@ -153,13 +154,18 @@ export async function listen(serving: Serving): Promise<string> {
       for await (const chunk of request) chunks.push(chunk as Buffer);
       if (found === undefined) return response.writeHead(404).end();
       const params = found.pattern.exec(url.pathname)?.groups ?? {};
+      const gone = new AbortController();
+      response.once("close", () => gone.abort());
       const answer = await found.handler({
+        signal: gone.signal,
         params,
         query: url.searchParams,
         headers: request.headers,
         body: Buffer.concat(chunks),
       });
-      return response.writeHead(answer.status, answer.headers).end(answer.body);
+      response.writeHead(answer.status, answer.headers);
+      if (typeof answer.body === "string" || answer.body instanceof Uint8Array) return response.end(answer.body);
+      return Readable.from(answer.body, { objectMode: false }).pipe(response);
     })();
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { MonitoringCall } from "#monitoring";
 import type { ServingCall } from "#serving";
 import type { Mounted } from "../routing/mount-routes.ts";
@@ -8,7 +9,12 @@ export function servingMounts(calls: readonly ServingCall[]): readonly Mounted[]
     route,
     answer: async ({ params, query, headers, body, caller, signal }, reply) => {
       const answer = await handler({ params, query, headers, body, caller: caller.name, signal });
-      return reply.code(answer.status).headers(answer.headers).send(answer.body);
+      const { status, headers: answered, body: given } = answer;
+      const isWhole = typeof given === "string" || given instanceof Uint8Array;
+      return reply
+        .code(status)
+        .headers(answered)
+        .send(isWhole ? given : Readable.from(given, { objectMode: false }));
     },
   }));
 }

@@ -21,7 +21,8 @@ export interface ServingRequest {
 export interface ServingResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
+  /** Whole, or in parts as they are computed. */
+  readonly body: string | Uint8Array | AsyncIterable<string>;
 }
 
 /** What a protocol works with. */
@@ -53,6 +54,7 @@ export function withHeaders(endpoints: Endpoints, headers: ServingRequest["heade
   return {
     ...endpoints,
     predict: (key, request) => endpoints.predict(key, { header: (name) => firstOf(headers[name]), ...request }),
+    stream: (key, request) => endpoints.stream(key, { header: (name) => firstOf(headers[name]), ...request }),
   };
 }
 

@@ -3,6 +3,7 @@ import { mediaTypeUnsupported, requestInvalid } from "../errors.ts";
 import type { ModelSignature } from "../model-signature.ts";
 import { describe, type RowSource, sourceOfColumns, sourceOfRecords, sourceOfTable } from "../row-source.ts";
 import { parseCsv } from "./csv.ts";
+import { INVOCATIONS_STREAM, toEventStream } from "./event-stream.ts";
 import {
   answerHeaders,
   asArray,
@@ -27,17 +28,22 @@ const INPUT_KEYS = ["dataframe_split", "dataframe_records", "instances", "inputs
  * `instances`, `inputs`) or CSV; answers `{"predictions": […]}` and, beside it, `predictionIds` and the model version.
  *
  * As in MLflow, columns that the model does not know are dropped; unlike MLflow, no value is converted silently.
+ * With `"stream": true` a model that has parts answers one row as server-sent events, `data: [DONE]` at the end.
  * Beside the four keys, `ids` gives each row the caller's key and `at` its event time.
  * Source: MLflow 3.11 `mlflow/pyfunc/scoring_server`.
  */
 export async function handleInvocations(context: ProtocolContext, request: ServingRequest): Promise<ServingResponse> {
   const { signature } = await context.endpoints.model(context.key);
-  const answer = await context.endpoints.predict(context.key, {
-    ...(isCsv(request) ? readCsv(request, signature) : readDocument(request, signature)),
+  const { isStream, ...asked } = isCsv(request) ? readCsv(request, signature) : readDocument(request, signature);
+  const call: PredictRequest = {
+    ...asked,
     unknownColumns: "ignore",
     requestId: header(request, "x-request-id"),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
-  });
+  };
+  if (isStream === true)
+    return toEventStream(await context.endpoints.stream(context.key, call), INVOCATIONS_STREAM, request.signal);
+  const answer = await context.endpoints.predict(context.key, call);
   return json(
     200,
     { predictions: toValues(answer), predictionIds: answer.predictionIds, ...featuresOf(answer), ...modelOf(answer) },
@@ -54,7 +60,10 @@ function isCsv(request: ServingRequest): boolean {
   throw mediaTypeUnsupported({ found: found === undefined ? "missing" : `"${found}"` });
 }
 
-function readDocument(request: ServingRequest, signature: ModelSignature): PredictRequest {
+/** What is asked, and whether it is wanted in parts. */
+type Asked = PredictRequest & { readonly isStream?: boolean };
+
+function readDocument(request: ServingRequest, signature: ModelSignature): Asked {
   const document = asObject(parseJson(request.body), "The request's body");
   const present = INPUT_KEYS.filter((key) => document[key] !== undefined);
   const [key] = present;
@@ -73,7 +82,16 @@ function readDocument(request: ServingRequest, signature: ModelSignature): Predi
     source,
     entityKeys: readKeys(document["ids"], source.rowCount, "ids"),
     atMs: readTimes(document["at"], source.rowCount, "at"),
+    isStream: readStream(document["stream"]),
   };
+}
+
+/** @throws SERVING_REQUEST_INVALID */
+function readStream(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value !== "boolean")
+    throw requestInvalid({ where: "stream", found: describe(value), expected: "true or false" });
+  return value;
 }
 
 const READERS: Readonly<Record<(typeof INPUT_KEYS)[number], (value: unknown, signature: ModelSignature) => RowSource>> =
@@ -136,7 +154,7 @@ function readNames(value: unknown, signature: ModelSignature, firstRow: unknown)
 }
 
 /** CSV has no types: a field is read as the type of its input; an empty one is missing. */
-function readCsv(request: ServingRequest, signature: ModelSignature): PredictRequest {
+function readCsv(request: ServingRequest, signature: ModelSignature): Asked {
   const { names, rows } = parseCsv(
     Buffer.from(request.body)
       .toString("utf8")

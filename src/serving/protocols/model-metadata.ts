@@ -39,7 +39,7 @@ export interface ModelMetadata {
  */
 export async function readMetadata(context: ProtocolContext): Promise<ModelMetadata> {
   const { endpoints, key } = context;
-  const { signature, version, outputs } = await endpoints.model(key);
+  const { signature, version, outputs, stream } = await endpoints.model(key);
   const columns = await endpoints.columns(key);
   const example = await endpoints.example(key);
   const tensor = (name: string, datatype: Datatype, shape: readonly number[]): TensorMetadata => ({
@@ -66,6 +66,7 @@ export async function readMetadata(context: ProtocolContext): Promise<ModelMetad
       model: version.asset,
       version_id: version.id,
       task,
+      ...(stream === undefined ? {} : { streams: true }),
       ...(example?.atMs === undefined ? {} : { example_at: example.atMs }),
     },
   };

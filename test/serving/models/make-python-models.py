@@ -126,6 +126,39 @@ class Outputs(mlflow.pyfunc.PythonModel):
         return None
 
 
+class Streaming(mlflow.pyfunc.PythonModel):
+    """Answers a text in parts; says of itself how many parts it computed, and how many streams are over."""
+
+    computed = 0
+    over = 0
+
+    def predict(self, context, model_input, params=None):
+        rows = len(model_input)
+        return {"computed": [self.computed] * rows, "over": [self.over] * rows}
+
+    def predict_stream(self, context, model_input, params=None):
+        import os
+        import time
+
+        def first(value):
+            return value.iloc[0] if hasattr(value, "iloc") else value
+
+        text, count, wait = str(first(model_input["text"])), int(first(model_input["count"])), float(first(model_input["wait"]))
+        if text == "refused":
+            raise ValueError("no such text")
+        try:
+            for part in range(count):
+                time.sleep(wait / 1000)
+                if text == "fails" and part == 2:
+                    raise RuntimeError("nothing comes to mind")
+                if text == "dies" and part == 2:
+                    os._exit(7)
+                self.computed += 1
+                yield {"choices": [{"delta": {"content": f"{part} ☀"}, "logprob": float("nan")}]} if text == "dict" else f"{text}{part} "
+        finally:
+            self.over += 1
+
+
 def save(name, model, signature, task=None, **more):
     metadata = None if task is None else {"esteira.task": task, "esteira.label": "late"}
     facts = {"path": str(FOLDER / name), "signature": signature, "pip_requirements": PACKAGES, "metadata": metadata, **more}
@@ -148,6 +181,8 @@ save("slow", Slow(), infer_signature(two, np.full(300, 0.5)), task="binary_class
 save("dead", Dead(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
 for form in ("frame", "series", "matrix", "mapping", "tuple", "records", "texts", "ragged", "one", "nothing"):
     save(f"outputs-{form}", Outputs(form), infer_signature(two), task="outputs", input_example=two.head(1))
+asked = pd.DataFrame({"text": ["a"], "count": [3], "wait": [0.0]})
+save("streaming", Streaming(), infer_signature(asked), task="outputs", input_example=asked)
 
 asked = rows.head(40)
 lacking = asked.head(1).assign(distance=np.nan)

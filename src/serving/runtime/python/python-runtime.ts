@@ -73,6 +73,7 @@ export function createPythonRuntime(
       return {
         exact: worker.exact,
         predict: (inputs) => worker.predict(inputs),
+        ...(worker.stream === undefined ? {} : { stream: worker.stream }),
         async unload() {
           running.delete(worker);
           await worker.end();

@@ -1,11 +1,20 @@
 import { z } from "zod";
 import { messageOf } from "#base";
 import type { ReceivedFrame, Worker, WorkerFrame } from "#executors";
-import { modelUnusable, runtimeDied, runtimeFailed, timeExceeded, workerDied, valuesRefused } from "../../errors.ts";
-import type { ModelOutput } from "../../model-runtime.ts";
+import {
+  callerGone,
+  modelUnusable,
+  runtimeDied,
+  runtimeFailed,
+  timeExceeded,
+  workerDied,
+  valuesRefused,
+} from "../../errors.ts";
+import type { ModelOutput, ModelStream } from "../../model-runtime.ts";
 import type { ModelSignature } from "../../model-signature.ts";
 import { bytesOf, type ModelTensor, readValues, tensorFormSchema } from "../../model-tensor.ts";
 import type { InputColumns } from "../../row-source.ts";
+import { openPythonStream } from "./python-stream.ts";
 
 /** A model in a process of its own; computes one call at a time. */
 export interface PythonWorker {
@@ -15,6 +24,8 @@ export interface PythonWorker {
    *   SERVING_RUNTIME_DIED: it was ended on purpose, SERVING_MODEL_UNUSABLE: it does not start again
    */
   predict(inputs: InputColumns): Promise<ModelOutput>;
+  /** Of a model with `predict_stream`: one row, in parts that are computed when they are asked for. */
+  readonly stream?: ((inputs: InputColumns, signal?: AbortSignal) => Promise<ModelStream>) | undefined;
   /** Ends the process; calls in flight fail. Idempotent. */
   end(): Promise<void>;
 }
@@ -30,6 +41,7 @@ export interface PythonWorkerOptions {
 interface Started {
   readonly worker: Worker;
   readonly exact: readonly string[];
+  readonly streams: boolean;
 }
 
 /**
@@ -64,36 +76,87 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
     return starting;
   }
 
-  async function compute(inputs: InputColumns, attempt: number): Promise<ModelOutput> {
-    if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
-    const { worker } = await ready();
-    const answer = await within(timeoutMs, worker.ask(formatCall(inputs)));
-    if (answer === "late") {
-      await worker.end();
-      void ready().catch(() => undefined);
-      throw timeExceeded({ model: title, seconds: timeoutMs / 1000, rows: inputs.rowCount });
-    }
-    if (answer !== undefined) return readAnswer(answer, { task: signature.task, rowCount: inputs.rowCount, title });
-    if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
-    const how = await worker.ended;
-    if (attempt === 1) return compute(inputs, 2);
-    throw workerDied({ model: title, how, rows: inputs.rowCount, lastLines: worker.lastLines() });
+  /** Asks a process; undefined when it ended before it answered. @throws SERVING_TIME_EXCEEDED: it was ended */
+  async function askWithin(worker: Worker, frame: WorkerFrame, rows: number): Promise<ReceivedFrame | undefined> {
+    const answer = await within(timeoutMs, worker.ask(frame));
+    if (answer !== "late") return answer;
+    await worker.end();
+    void ready().catch(() => undefined);
+    throw timeExceeded({ model: title, seconds: timeoutMs / 1000, rows });
   }
 
-  const { exact } = await ready();
+  async function ask(
+    frame: WorkerFrame,
+    rows: number,
+    { attempt = 1, signal }: { readonly attempt?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<{ readonly worker: Worker; readonly frame: ReceivedFrame }> {
+    if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
+    const { worker } = await ready();
+    const stay = endWhenLeft(worker, signal);
+    const answer = await askWithin(worker, frame, rows).finally(stay);
+    if (answer !== undefined) return { worker, frame: answer };
+    if (signal?.aborted === true) throw callerGone({ model: title });
+    if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
+    const how = await worker.ended;
+    if (attempt === 1) return ask(frame, rows, { attempt: 2, signal });
+    throw workerDied({ model: title, how, rows, lastLines: worker.lastLines() });
+  }
+
+  /** One call after the other. */
+  function inTurn<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+    const answer = last.then(call);
+    last = answer.catch(() => undefined);
+    return answer;
+  }
+
+  const { exact, streams } = await ready();
   return {
     exact,
-    predict(inputs) {
-      if (inputs.rowCount === 0) return isEnded ? compute(inputs, 1) : Promise.resolve(nothing(signature));
-      const call = last.then(() => compute(inputs, 1));
-      last = call.catch(() => undefined);
-      return call;
+    async predict(inputs) {
+      const { rowCount } = inputs;
+      if (rowCount === 0 && !isEnded) return nothing(signature);
+      const { frame } = await inTurn(() => ask(formatCall(inputs), rowCount));
+      return readAnswer(frame, { task: signature.task, rowCount, title });
     },
+    ...(streams
+      ? {
+          stream: (inputs, signal) =>
+            openPythonStream(
+              {
+                title,
+                begin: (frame) =>
+                  inTurn(() => {
+                    if (signal?.aborted === true) throw callerGone({ model: title });
+                    return ask(frame, 1, { signal });
+                  }),
+                goOn: (worker, frame) => inTurn(() => askWithin(worker, frame, 1)),
+              },
+              formatCall(inputs),
+              signal,
+            ),
+        }
+      : {}),
     async end() {
       isEnded = true;
       const running = await started?.catch(() => undefined);
       await running?.worker.end();
     },
+  };
+}
+
+/** How long a process may go on with the first part of a stream once its caller has left. */
+const LEAVING_MS = 1000;
+
+/** Ends a process that computes for somebody who left; what it says is called when it has answered. */
+function endWhenLeft(worker: Worker, signal: AbortSignal | undefined): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const leave = (): void => {
+    timer = setTimeout(() => void worker.end(), LEAVING_MS);
+  };
+  signal?.addEventListener("abort", leave, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", leave);
   };
 }
 
@@ -127,8 +190,8 @@ async function loadInto({
     throw modelUnusable({ model: title, problem, advice: ADVICE });
   }
   if (answer === undefined) return { endedBy: await worker.ended, lastLines: worker.lastLines() };
-  const { ok, problem, exact } = answerSchema.parse(answer.header);
-  if (ok) return { worker, exact };
+  const { ok, problem, exact, streams } = answerSchema.parse(answer.header);
+  if (ok) return { worker, exact, streams };
   await worker.end();
   throw modelUnusable({ model: title, problem: `mlflow.pyfunc does not load it: ${problem}`, advice: ADVICE });
 }
@@ -142,6 +205,7 @@ const answerSchema = z.object({
   problem: z.string().default("it gave no reason"),
   refused: z.boolean().default(false),
   exact: z.array(z.string()).default([]),
+  streams: z.boolean().default(false),
   labels: z.array(z.string()).default([]),
   classCount: z.int().default(0),
   outputs: z.array(tensorFormSchema.and(z.object({ texts: z.array(z.string()).default([]) }))).default([]),

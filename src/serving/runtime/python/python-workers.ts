@@ -17,16 +17,34 @@ export async function startPythonWorkers(count: number, options: PythonWorkerOpt
     await end();
     throw failed.reason;
   }
+  const idlest = (): (typeof workers)[number] | undefined =>
+    workers.toSorted((one, other) => one.calls - other.calls)[0];
+  const { stream } = first;
   return {
     exact: first.exact,
+    // A stream counts as a call of its process until its first part is there: its later ones are calls of their own.
+    ...(stream === undefined
+      ? {}
+      : {
+          stream: async (inputs, signal) => {
+            const chosen = idlest();
+            if (chosen?.worker.stream === undefined) return stream(inputs, signal);
+            chosen.calls++;
+            try {
+              return await chosen.worker.stream(inputs, signal);
+            } finally {
+              chosen.calls--;
+            }
+          },
+        }),
     async predict(inputs) {
-      const [idlest] = workers.toSorted((one, other) => one.calls - other.calls);
-      if (idlest === undefined) return first.predict(inputs);
-      idlest.calls++;
+      const chosen = idlest();
+      if (chosen === undefined) return first.predict(inputs);
+      chosen.calls++;
       try {
-        return await idlest.worker.predict(inputs);
+        return await chosen.worker.predict(inputs);
       } finally {
-        idlest.calls--;
+        chosen.calls--;
       }
     },
     end,
