@@ -1,8 +1,9 @@
 import { isEsteiraError } from "#base";
 import type { Analytics, AnalyticsConnection, Datasets } from "#data";
 import { type AssetVersion, getAssetVersion, listEvents, type MetadataStore } from "#metadata-store";
-import { listFeatureViewStates } from "#metadata-store/features";
+import { getPushedFeatures, listFeatureViewStates } from "#metadata-store/features";
 import type { FeatureDefinitions, FeatureView } from "./feature-definitions.ts";
+import { keyColumnsOf } from "./feature-pushes.ts";
 import { isUnique } from "./join-kind.ts";
 import type { JoinedView } from "./join-plan.ts";
 import { digestOfView, payloadOf } from "./materialize.ts";
@@ -17,6 +18,8 @@ const SLACK_MS = 60_000;
 const MOST_EVENTS = 1000;
 /** Each one is a join of its own. */
 const MOST_VERSIONS = 50;
+/** Versions in one of which a pushed row is looked for. */
+const NEXT_VERSIONS = 3;
 
 /** Rows that read a feature service online. */
 export interface RecomputeRequest {
@@ -78,8 +81,8 @@ export async function recomputeOffline(
       if (features.length === 0 || definition === undefined) continue;
       const own = { ...view, features };
       const changes = await listChanges(deps, { view: view.view, definition, fromMs });
-      for (const [name, feature] of await recomputeView({ ...deps, connection }, own, { changes, rows: request.rows }))
-        found.set(name, feature);
+      const asked = { changes, rows: request.rows, takesPushes: definition.push !== undefined };
+      for (const [name, feature] of await recomputeView({ ...deps, connection }, own, asked)) found.set(name, feature);
     }
     return found;
   } finally {
@@ -136,7 +139,7 @@ async function listChanges(
 type Row = RecomputeRequest["rows"][number];
 
 /** Versions whose values a row may have been answered with, the likeliest first; a text says why none is known. */
-function versionsOf({ answeredMs }: Row, changes: readonly Change[]): readonly string[] | string {
+function versionsOf({ answeredMs }: Row, changes: readonly Change[], takesPushes: boolean): readonly string[] | string {
   const index = changes.findIndex(({ atMs }) => atMs <= answeredMs);
   const current = changes[index];
   if (current?.definition === undefined) return "what was online when the rows were answered is not known";
@@ -146,6 +149,8 @@ function versionsOf({ answeredMs }: Row, changes: readonly Change[]): readonly s
   const next = index === 0 ? undefined : changes[index - 1];
   const isComing = next?.madeAtMs !== undefined && next.madeAtMs <= answeredMs;
   const near = [...(isComing ? [next] : []), ...(before === undefined ? [] : [before])];
+  // What was pushed is read before a version has it: one of the next ones, or the newest.
+  if (takesPushes) near.push(...changes.slice(Math.max(0, index - NEXT_VERSIONS), index), ...changes.slice(0, 1));
   return [
     ...new Set([current, ...near.filter(({ isOfThisDefinition }) => isOfThisDefinition)].map((one) => one.versionId)),
   ];
@@ -154,12 +159,18 @@ function versionsOf({ answeredMs }: Row, changes: readonly Change[]): readonly s
 async function recomputeView(
   deps: Dependencies & { readonly connection: AnalyticsConnection },
   view: JoinedView,
-  { changes, rows }: { readonly changes: readonly Change[]; readonly rows: readonly Row[] },
+  {
+    changes,
+    rows,
+    takesPushes,
+  }: { readonly changes: readonly Change[]; readonly rows: readonly Row[]; readonly takesPushes: boolean },
 ): Promise<ReadonlyMap<string, RecomputedFeature>> {
+  const held = takesPushes ? await findHeld(deps, view, rows) : new Set<string>();
   const keys = [...new Set(view.keys.map(({ spine }) => spine))];
   const places = rows.map((row): readonly string[] | string => {
     const missing = keys.find((key) => row.record[key] === null || row.record[key] === undefined);
-    return missing === undefined ? versionsOf(row, changes) : `the log does not hold the join key ${missing}`;
+    if (missing !== undefined) return `the log does not hold the join key ${missing}`;
+    return held.has(keyOf(view, row)) ? NOT_IN_A_VERSION : versionsOf(row, changes, takesPushes);
   });
   leaveOut(places);
   const byVersion = new Map<string, number[]>();
@@ -192,6 +203,24 @@ async function recomputeView(
       },
     ]),
   );
+}
+
+const NOT_IN_A_VERSION = "a row was pushed for the join keys that no version has";
+
+function keyOf(view: JoinedView, { record }: Row): string {
+  return `[${view.keys.map(({ spine }) => JSON.stringify(entityText(record[spine]))).join(",")}]`;
+}
+
+/** Keys of rows that have a pushed value: what was read of them cannot be joined again. */
+async function findHeld(
+  { store, project }: Dependencies,
+  view: JoinedView,
+  rows: readonly Row[],
+): Promise<ReadonlySet<string>> {
+  const keyColumns = keyColumnsOf(view.keys.map(({ source }) => source));
+  const place = { project, view: view.view, keyColumns };
+  const asked = [...new Set(rows.map((row) => keyOf(view, row)))];
+  return new Set((await store.read((transaction) => getPushedFeatures(transaction, place, asked))).keys());
 }
 
 /** Of a source whose versions follow each other fast, some versions are compared, spread over the time. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
+import { z } from "zod";
 import { createFeatures, type PushPorts } from "#features";
 import { silentLog, systemClock } from "#base";
 import { describeStores } from "../setup/stores.ts";
@@ -11,6 +12,7 @@ views:
   stats: { source: stats, entities: [driver], timestamp: at, created: written, ttl: 2h, features: [trips, rating], push: live }
   plain: { source: plain, entities: [driver], timestamp: at, features: [x], push: live_x }
   quiet: { source: plain, entities: [driver], timestamp: at, features: [x] }
+services: { rank: { features: [stats] } }
 `;
 const T0 = Date.parse("2026-01-01T12:00:00Z");
 const PORTS: PushPorts = { keepOffline: () => undefined, treatedColumns: async () => new Set() };
@@ -254,6 +256,23 @@ describeStores("pushes to feature views", (kind) => {
       assert.deepEqual(found[1], found[0], name);
       assert.equal(statuses[1], name === "nothing" ? "NULL_VALUE" : "PRESENT");
     }
+  });
+
+  it("are no skew: what was read of them is compared with the version that has them, and not before", async () => {
+    const bench = await openPushed(kind);
+    await push(bench, frame(1, "11:30", 10));
+    const answeredMs = Date.now();
+    const recomputed = async (): Promise<unknown> => {
+      const rows = [1, 2].map((driver) => ({ record: { driver_id: driver }, atMs: T0, answeredMs }));
+      const found = await bench.features.recompute({ service: "rank", features: ["trips"], rows });
+      return found.get("trips")?.rows;
+    };
+    assert.deepEqual(await recomputed(), ["a row was pushed for the join keys that no version has", [2]]);
+    await bench.make("stats", row(1, "11:30", 10), "append");
+    await bench.features.catchUp();
+    const [pushed] = z.array(z.array(z.number())).parse(await recomputed());
+    assert.ok(pushed?.includes(10), String(pushed));
+    assert.deepEqual(await trips(bench), [10, 2, "NOT_FOUND"]);
   });
 
   it("and materialization on demand: the newest versions are online when it is answered, or soon where nobody waits", async () => {
