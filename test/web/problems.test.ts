@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, "../..");
 
 /** Errors that only a command line, a start of the server or another program's call can bring about. */
 const NOT_ON_PAGES =
-  /^(CLI|CONFIG|SERVER_(PORT|LISTEN|ACCESS|POSTGRES)|ACCESS_(USER|ROLE|TOKEN|GRANT|LAST)|DELIVERY_(HOOK|PUSH|WEBHOOK)|MODELS_(PACKAGE|WEBHOOK)|TRACKING|SERVING|METADATA|STORAGE|BACKUP|MONITORING|NOTEBOOKS_FORMAT|EXECUTORS)/;
+  /^(CLI|CONFIG|SERVER_(PORT|LISTEN|ACCESS|POSTGRES|ROLE)|ACCESS_(USER|ROLE|TOKEN|GRANT|LAST)|DELIVERY_(HOOK|PUSH|WEBHOOK)|MODELS_(PACKAGE|WEBHOOK)|TRACKING|SERVING|METADATA|STORAGE|BACKUP|MONITORING|NOTEBOOKS_FORMAT|EXECUTORS|PIPELINE_DEBUG)/;
 
 interface Defined {
   readonly facts: string;
@@ -57,7 +57,7 @@ test("no hint on a page asks for a command line, in either language", async () =
 
 test("what pages are asked for most is worded in Portuguese", async () => {
   const missing = [...(await definedErrors()).keys()].filter(
-    (code) => /^(PIPELINE|GOVERNANCE|DATA)_/.test(code) && problemsPtBr[code] === undefined,
+    (code) => /^(PIPELINE|GOVERNANCE|DATA)_/.test(code) && !NOT_ON_PAGES.test(code) && problemsPtBr[code] === undefined,
   );
   // Faults of expressions, foreign tables and pinned logs are told by their place in a file, which no language changes.
   assert.ok(missing.length <= 12, missing.join(", "));

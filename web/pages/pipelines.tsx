@@ -43,7 +43,7 @@ function Pipelines() {
     {
       key: "name",
       title: t("table.name"),
-      width: "minmax(170px, 1.2fr)",
+      width: "minmax(220px, 1.4fr)",
       cell: (pipeline) => <NameCell pipeline={pipeline} />,
       sortBy: (pipeline) => pipeline.name,
     },
