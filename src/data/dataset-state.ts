@@ -3,6 +3,7 @@ import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import { quoteName, quoteText } from "./analytics/sql-text.ts";
 import type {
   DatasetSlices,
+  GoneKeys,
   HistoryDisposition,
   MergeDisposition,
   MergedKeys,
@@ -46,6 +47,7 @@ export interface StateChange {
   readonly slices?: DatasetSlices | undefined;
   /** What is known of new rows that are all that their source has. */
   readonly whole?: WholeSource | undefined;
+  readonly gone?: GoneKeys | undefined;
   /** For people. */
   readonly log?: ((text: string) => void) | undefined;
 }

@@ -279,6 +279,7 @@ async function writtenState(
     supersedes,
     slices: write.slices,
     whole: write.whole,
+    gone: write.gone,
     log: write.note,
   });
 }

@@ -181,6 +181,14 @@ export interface DatasetSlices {
   readonly emptied: readonly (readonly [start: number, end: number])[];
 }
 
+/** Keys whose rows are gone. */
+export interface GoneKeys {
+  /** SELECT of the key's columns. */
+  readonly keys: string | undefined;
+  /** Everything that is there is gone, but what comes. */
+  readonly isAll: boolean;
+}
+
 export interface DatasetWrite {
   readonly project: string;
   readonly asset: string;
@@ -241,6 +249,8 @@ export interface DatasetWrite {
     | undefined;
   /** With `delete: missing`: what else is known of the source. */
   readonly whole?: WholeSource | undefined;
+  /** With a key: rows that are gone, as SELECT of their keys, or all that are not among the new ones. */
+  readonly gone?: GoneKeys | undefined;
   /** Told, for people, what a merge could not do. */
   readonly note?: ((text: string) => void) | undefined;
   /**

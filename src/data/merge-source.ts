@@ -2,7 +2,7 @@ import { isEsteiraError, nearestName } from "#base";
 import type { AnalyticsConnection, Column } from "./analytics/analytics.ts";
 import { textOf } from "./analytics/rows.ts";
 import { quoteName } from "./analytics/sql-text.ts";
-import type { HistoryDisposition, MergeDisposition, WholeSource } from "./dataset.ts";
+import type { GoneKeys, HistoryDisposition, MergeDisposition, WholeSource } from "./dataset.ts";
 import { mergeKeyInvalid } from "./errors.ts";
 import { deleteConditionInvalid } from "./write-errors.ts";
 import { deletesMissing, keysOf } from "./write-disposition.ts";
@@ -21,6 +21,7 @@ export interface KeyedRows {
   readonly select: string;
   readonly columns: readonly Column[];
   readonly whole?: WholeSource | undefined;
+  readonly gone?: GoneKeys | undefined;
 }
 
 /** New rows in a table of their own. */
@@ -68,14 +69,25 @@ export async function stageRows(
     throw deleteConditionInvalid({ table: rows.asset, condition, reason }, error);
   }
   const rowCount = Number((await connection.rows(`select count(*) as n from ${SOURCE}`))[0]?.["n"]);
+  if (rows.gone?.keys !== undefined) await stageGone(rows, keysOf(disposition), rows.gone.keys);
   return { rowCount, ...(await stageMissing(rows, disposition, rowCount)) };
 }
 
+/** Keys of new rows are not gone, whatever is said. */
+async function stageGone({ connection, columns }: KeyedRows, keys: readonly string[], select: string): Promise<void> {
+  const types = new Map(columns.map(({ name, type }) => [name.toLowerCase(), type]));
+  const cast = keys.map((key) => `cast(${quoteName(key)} as ${types.get(key.toLowerCase())}) as ${quoteName(key)}`);
+  await connection.run(
+    `insert into ${SOURCE} (${keyList(keys)}, ${DELETED}) select distinct ${keyList(keys, "g")}, true from (select ${cast.join(", ")} from (${select})) g anti join ${SOURCE} s on ${sameKey(keys, "g", "s")}`,
+  );
+}
+
 async function stageMissing(
-  { connection, columns, whole }: KeyedRows,
+  { connection, columns, whole, gone }: KeyedRows,
   disposition: MergeDisposition | HistoryDisposition,
   rowCount: number,
 ): Promise<Pick<StagedRows, "missing" | "note">> {
+  if (gone?.isAll === true) return { missing: { join: "", condition: "true" }, note: undefined };
   if (!deletesMissing(disposition)) return { missing: undefined, note: undefined };
   if (whole?.unknown !== undefined)
     return { missing: undefined, note: `nothing is deleted as missing: ${whole.unknown}` };

@@ -114,6 +114,40 @@ export const sourceEmpty: ErrorFactory<{ source: string }> = defineError("DATA_S
     "Check the address, its parameters and `records`; or run the step again when there are records. A dataset that has a version stays as it is.",
 });
 
+export const replicationUnfit: ErrorFactory<{ source: string; problem: string; remedy: string }> = defineError(
+  "DATA_REPLICATION_UNFIT",
+  {
+    status: 422,
+    message: ({ source, problem }) => `The changes of ${source} cannot be followed: ${problem}; nothing was published`,
+    hint: ({ remedy }) => remedy,
+    solve:
+      "Logical replication needs `wal_level = logical`, a user with the attribute REPLICATION, a publication that has the table, a free slot, and a replica identity that has the key of `write`. The message names which is missing, and the statement that helps.",
+  },
+);
+
+export const replicationBusy: ErrorFactory<{ source: string; slot: string; by: string }> = defineError(
+  "DATA_REPLICATION_BUSY",
+  {
+    status: 503,
+    kind: "transient",
+    message: ({ source, slot, by }) => `The slot ${slot} of ${source} is read by another connection (process ${by})`,
+    hint: () => "Does another step or tool read it? Each needs a slot of its own. The step can be tried again.",
+    solve:
+      "Give each step a slot of its own. A connection that died holds it until the server notices (`wal_sender_timeout`); `retry:` tries again by itself.",
+  },
+);
+
+export const replicationLost: ErrorFactory<{ source: string; slot: string; dataset: string; problem: string }> =
+  defineError("DATA_REPLICATION_LOST", {
+    status: 409,
+    message: ({ source, slot, dataset, problem }) =>
+      `Changes of ${source} behind the last version of ${dataset} are lost: ${problem} (slot ${slot}); nothing was published`,
+    hint: ({ dataset }) =>
+      `Read the table anew, in one version, and follow it from there: esteira capture ${dataset} --again all`,
+    solve:
+      "Read the table anew (`esteira capture DATASET --again all`): a slot is made again where there is none. Keep others from moving or dropping the slot, and raise `max_slot_wal_keep_size` of the server when it gave the slot up.",
+  });
+
 export const tapFailed: ErrorFactory<{ source: string; problem: string }> = defineError("DATA_TAP_FAILED", {
   status: 422,
   message: ({ source, problem }) => `Reading ${source} failed: ${problem}; nothing was published`,

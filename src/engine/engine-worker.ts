@@ -345,10 +345,22 @@ export class EngineWorker {
   /** What a kind writes beside its outcome may be refused: then the attempt has failed. */
   async #write(ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
     try {
-      return await writeEnd(this.#parts, ending);
+      const next = await writeEnd(this.#parts, ending);
+      await this.#afterwards(ending);
+      return next;
     } catch (error) {
       if (ending.result.type === "failed") throw error;
       return writeEnd(this.#parts, { ...ending, result: { type: "failed", error, cause: undefined } });
+    }
+  }
+
+  /** Nothing that waits for the step waits for this, and nothing of it is an error of the step. */
+  async #afterwards({ claimed, result }: AttemptEnding): Promise<void> {
+    if (result.type !== "ended" || result.outcome.status !== "succeeded") return;
+    try {
+      await result.outcome.afterwards?.();
+    } catch (error) {
+      this.#parts.log.warn("what was to be done after a step failed", { step: claimed.step, reason: messageOf(error) });
     }
   }
 

@@ -217,6 +217,11 @@ export type StepOutcome =
       readonly blocks?: { readonly reason: string };
       /** Written in the same transaction as the outcome, after the token was checked: rows of the kind's own tables. */
       readonly alsoWrite?: (transaction: WriteTransaction) => Promise<void>;
+      /**
+       * Called when the outcome is recorded, and perhaps not at all, after a crash: what others may forget now. What it
+       * throws goes to the log of the engine and changes nothing.
+       */
+      readonly afterwards?: () => Promise<void>;
     }
   | {
       /**

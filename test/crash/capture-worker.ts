@@ -30,7 +30,7 @@ const capture = createCaptureKind({
   datasets,
   files: createFileSystemFiles({ root: join(folder, "datasets") }),
   captureHosts: ["127.0.0.1", "localhost"],
-  secret: () => TEST_POSTGRES,
+  secret: () => process.env["ESTEIRA_TEST_SOURCE"] ?? TEST_POSTGRES,
   taps: { run: () => Promise.reject(new Error("no tap is captured here")) },
 });
 const workFolder = join(folder, "work", newId());
@@ -66,5 +66,6 @@ await store.write(async (transaction) => {
     await recordAssetVersion(transaction, { project: "p", madeAtMs: Date.now(), actor: "engine", inputs: [], ...made });
 });
 process.stdout.write("recorded\n");
+await outcome.afterwards?.();
 await store.close();
 process.exit(0);

@@ -10,8 +10,10 @@ import pg from "pg";
 import { silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets } from "#data";
 import { getAssetVersion } from "#metadata-store";
+import { extendDatasetWrite, listOpenDatasetWrites } from "#metadata-store/data";
 import { createFileSystemFiles } from "#storage";
 import { TEST_POSTGRES } from "../setup/databases.ts";
+import { startPostgres } from "../setup/logical-postgres.ts";
 import { openTestStore, type TestStore } from "../setup/stores.ts";
 
 const KILLS = 4;
@@ -21,13 +23,16 @@ const WORKER = fileURLToPath(new URL("capture-worker.ts", import.meta.url));
 function runWorker(
   store: TestStore,
   run: string,
-  of: { readonly declaration: object; readonly killAfterMs?: number },
+  of: { readonly declaration: object; readonly killAfterMs?: number; readonly secret?: string },
 ): Promise<{ readonly finished: boolean; readonly workedMs: number }> {
   const { promise, resolve } = Promise.withResolvers<{ finished: boolean; workedMs: number }>();
   const child = spawn(
     process.execPath,
     [WORKER, store.address, store.folder, store.folder, run, JSON.stringify(of.declaration)],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...(of.secret === undefined ? {} : { ESTEIRA_TEST_SOURCE: of.secret }) },
+    },
   );
   let startedAt = 0;
   child.stdout.on("data", (piece: Buffer) => {
@@ -40,6 +45,10 @@ function runWorker(
 }
 
 async function readIds(store: TestStore): Promise<readonly unknown[]> {
+  return (await readRows(store, "select id from d order by id")).map(({ id }) => id);
+}
+
+async function readRows(store: TestStore, sql: string): Promise<readonly Record<string, unknown>[]> {
   const version = await store.store.read((transaction) => getAssetVersion(transaction, { project: "p", asset: "d" }));
   assert.ok(version);
   const analytics = createAnalytics({ folder: join(store.folder, "spill") });
@@ -52,12 +61,12 @@ async function readIds(store: TestStore): Promise<readonly unknown[]> {
     log: silentLog,
   });
   const { rows } = await datasets.query({
-    sql: "select id from d order by id",
+    sql,
     tables: new Map([["d", version]]),
     limit: 100_000,
   });
   analytics.close();
-  return rows.map(({ id }) => id);
+  return rows;
 }
 
 /** Rows come before each run, and between a run that is killed and the one that follows it. */
@@ -87,6 +96,17 @@ async function killAndFollow(declaration: object, add: (ids: readonly number[]) 
   }
 }
 
+/** Nobody waits half a minute for a writer that is known to be dead. */
+async function expireClaims({ store }: TestStore): Promise<void> {
+  await store.write(async (transaction) => {
+    const of = { project: "p", asset: "d" };
+    for (const { operationId } of await listOpenDatasetWrites(transaction, of))
+      await extendDatasetWrite(transaction, { ...of, operationId, expiresAtMs: 1 });
+  });
+}
+
+const LOG_KILLS = 10;
+
 describe("a capture that is killed at any moment loses and doubles no row", () => {
   it("of a table that is read by a cursor, though rows come meanwhile with the same value", async () => {
     const client = new pg.Client(TEST_POSTGRES);
@@ -104,6 +124,45 @@ describe("a capture that is killed at any moment loses and doubles no row", () =
           `insert into ${table} values ${ids.map((id) => `(${id}, ${Math.floor(id / 10)})`).join(", ")}`,
         )),
     );
+  });
+
+  it("of a table whose changes are followed, deletes and new keys too", async (test) => {
+    const server = await startPostgres();
+    if ("problem" in server) return test.skip(server.problem);
+    await server.query("create table t (id int primary key, n int, doc text); create publication p for table t");
+    await server.query("alter table t alter doc set storage external");
+    const declaration = {
+      capture: { postgres: { secret: "SHOP", table: "t", replication: { slot: "s", publication: "p" } } },
+      write: { merge: ["id"] },
+    };
+    const store = await openTestStore("sqlite");
+    let last = 0;
+    const change = async (): Promise<void> => {
+      const from = last + 1;
+      last += 300;
+      await server.query(`insert into t select n, 0, repeat('x', 3000) || n from generate_series(${from}, ${last}) n;
+        update t set n = n + 1 where id % 7 = ${last % 7}; delete from t where id % 50 = ${(last / 300) % 50};
+        update t set id = -id where id = ${from + 5}`);
+    };
+    await change();
+    const start = { declaration, secret: server.url };
+    let { workedMs } = await runWorker(store, "run-0", start);
+    let kills = 0;
+    for (let round = 1; kills < LOG_KILLS && round < 4 * LOG_KILLS; round++) {
+      await change();
+      const killAfterMs = (workedMs * (kills + 1)) / (LOG_KILLS + 1);
+      const run = await runWorker(store, `run-${round}`, { ...start, killAfterMs });
+      if (run.finished) workedMs = Math.min(workedMs, run.workedMs) * 0.9;
+      else kills++;
+      await expireClaims(store);
+      await change();
+      assert.ok((await runWorker(store, round % 2 === 0 ? `run-${round}` : `after-${round}`, start)).finished);
+      const list = "id, n, md5(doc) as doc";
+      const there: unknown = await server.query(`select ${list} from t order by id`);
+      const here = await readRows(store, `select ${list} from d order by id`);
+      assert.equal(JSON.stringify(here), JSON.stringify(there));
+    }
+    assert.equal(kills, LOG_KILLS);
   });
 
   it("of a service whose records are new by a field", async () => {

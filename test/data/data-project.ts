@@ -150,8 +150,8 @@ export async function openDataProject(
     assert.equal(outcome.status, "succeeded");
     return outcome as Succeeded;
   };
-  const record: DataProject["record"] = (outcome) =>
-    store.write(async (transaction) => {
+  const record: DataProject["record"] = async (outcome) => {
+    const recorded = await store.write(async (transaction) => {
       const versions: AssetVersion[] = [];
       for (const made of outcome.made)
         versions.push(
@@ -161,6 +161,9 @@ export async function openDataProject(
       await outcome.alsoWrite?.(transaction);
       return versions;
     });
+    await outcome.afterwards?.();
+    return recorded;
+  };
   const run: DataProject["run"] = async (kind, declaration, step, inputs) => {
     const outcome = await attempt(kind, declaration, newId(), step, inputs);
     return { outcome, versions: await record(outcome) };
@@ -194,7 +197,9 @@ export async function openDataProject(
       kind.preview?.(kind.schema.parse(declaration), contextOf(step, known)),
     runCapture: (declaration, step) => run(capture, declaration, step),
     rows: async (version, sql) =>
-      version === undefined ? [] : (await datasets.query({ sql, tables: new Map([["d", version]]) })).rows,
+      version === undefined
+        ? []
+        : (await datasets.query({ sql, tables: new Map([["d", version]]), limit: 50_000 })).rows,
     batches: (dataset = "d") =>
       store.read((transaction) => listQuarantineBatches(transaction, { project: "p", dataset })),
     held: async (batch) => {

@@ -78,6 +78,8 @@ function wholeProblems({ capture, write }: CaptureDeclaration): Problem[] {
   if (!deletesMissing(write)) return [];
   const { postgres, mysql, sqlite, http, singer, push } = capture;
   if (singer?.replication === "incremental") return [wholeProblem("only the records that are new by the tap's state")];
+  if (postgres?.replication !== undefined)
+    return [wholeProblem("only the rows that changed; those that are deleted are told by the log")];
   const part =
     push === undefined
       ? (postgres ?? mysql ?? sqlite ?? http)?.cursor === undefined
@@ -118,6 +120,10 @@ async function executeCapture(
     for (const { result } of captured) report(attempt, result);
     if (isFruitless(attempt, captured)) await failEmpty(dependencies, attempt, captured);
     return toOutcome(dependencies, attempt, { captured, plan });
+  } catch (error) {
+    // The error that ended the capture is the one to report.
+    await source.failed?.((text) => attempt.log(text)).catch(() => {});
+    throw error;
   } finally {
     await source.close();
   }
@@ -125,7 +131,7 @@ async function executeCapture(
 
 function nothingNew(
   attempt: AttemptContext<CaptureDeclaration>,
-  { nothingNew: text, moved }: SourceReading,
+  { nothingNew: text, moved, published }: SourceReading,
   latest: AssetVersion,
 ): StepOutcome {
   attempt.log(text);
@@ -134,6 +140,7 @@ function nothingNew(
     made: [madeAgain(latest)],
     facts: { files: 0, read: 0, published: 0, quarantined: 0 },
     ...(moved.length === 0 ? {} : { alsoWrite: (transaction) => noteMoves(transaction, attempt, moved) }),
+    ...(published === undefined ? {} : { afterwards: published }),
   };
 }
 

@@ -110,6 +110,7 @@ export function toOutcome(
       ...mergedFacts(made),
     },
     ...(blocking.length === 0 ? {} : { blocks: { reason: blocking.join("; ") } }),
+    ...(plan.reading.published === undefined ? {} : { afterwards: plan.reading.published }),
     alsoWrite: async (transaction) => {
       const ledger = { project: attempt.project, dataset: attempt.step };
       for (const { batch, result } of captured)

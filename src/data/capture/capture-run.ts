@@ -93,6 +93,7 @@ export async function captureAll(
         files,
         existing,
         cursor,
+        gone: reading.gone,
         keepsRows: plan.keepsRows,
         allowEmpty: plan.keepsRows || common.allowEmpty,
       };
@@ -187,7 +188,16 @@ async function commonBatch(
 ): Promise<
   Omit<
     CaptureBatch,
-    "operationId" | "follows" | "files" | "existing" | "dropped" | "hashes" | "duplicates" | "cursor" | "keepsRows"
+    | "operationId"
+    | "follows"
+    | "files"
+    | "existing"
+    | "dropped"
+    | "hashes"
+    | "duplicates"
+    | "cursor"
+    | "gone"
+    | "keepsRows"
   >
 > {
   const { capture, quarantine, schema_contract: schemaMode } = attempt.declaration;

@@ -16,6 +16,8 @@ import { changedTypes, closeFiles, type FilesPart, hasLimits, type ReadFile, rea
 import { type BatchParts, countTreated, countWarnings, describeBounds, findBounds } from "./batch-treatments.ts";
 import type { DuplicateRows } from "./duplicate-rows.ts";
 import { formatOf, type readIdentity, type SourceFile, type SourceFormat } from "./source-file.ts";
+import { goneKeys } from "./gone-keys.ts";
+import type { GoneRows } from "./sources/source.ts";
 import type { CsvOptions } from "./formats/source-rows.ts";
 import type { SchemaMode } from "./typed-rows.ts";
 
@@ -48,6 +50,8 @@ export interface CaptureBatch {
   readonly dropped: DroppedRows;
   /** Where the reading of the source ended; undefined for sources that have no such place. */
   readonly cursor: Json | undefined;
+  /** Rows that the source says are gone. */
+  readonly gone: GoneRows | undefined;
   /** Columns the dataset has; empty before its first version. */
   readonly existing: readonly Column[];
   readonly contract:
@@ -268,6 +272,7 @@ async function publish(
             .map(({ digest, path, rowsPublished }) => ({ digest: digest as Digest, path, rows: rowsPublished }))
         : [],
     whole: deletesMissing(batch.disposition) ? wholeOf(batch, reads) : undefined,
+    gone: await goneKeys(batch, connection),
     note: (text) => batch.log(`${batch.dataset}: ${text}`),
     beforeCommit: async ({ rowCount, superseded: gone, relation, added, merged }) => {
       held = await holdBack(dependencies, batch, connection, { reads, total: distinct, published: rowCount });

@@ -76,9 +76,37 @@ const server = {
     ),
 };
 
+/** Names that need no quotes, as the server asks for its slots. */
+const replicationSchema = z
+  .strictObject({
+    slot: z
+      .string()
+      .regex(/^[a-z0-9_]{1,63}$/, "expected small letters, digits and _, at most 63, as PostgreSQL asks for")
+      .describe(
+        "Replication slot of this step alone; it is made when there is none, and the server keeps its log for it until the next run.",
+      ),
+    publication: text.describe("Publication that has the table: create publication NAME for table public.orders"),
+    max_lag: z
+      .string()
+      .regex(/^\d+(\.\d+)? ?(MB|GB|TB|MiB|GiB|TiB)$/, 'expected a size such as "10 GB"')
+      .optional()
+      .describe("Log that the slot may hold on the server; what is beyond is told in each run. Default: 10 GB."),
+    beyond: z
+      .enum(["warn", "release"])
+      .optional()
+      .describe(
+        "When a run fails while the slot holds more than max_lag: `warn` (default) says so, `release` drops the slot, so that the server's disk does not fill; the table is then read anew on request.",
+      ),
+  })
+  .describe(
+    "Follow the table's changes by logical replication: the first run reads all rows, each later one what changed since, deletes too.",
+  );
+
+export type ReplicationDeclaration = z.infer<typeof replicationSchema>;
+
 export const postgresSchema = z
-  .strictObject({ ...server, ...what })
-  .describe("A table or query of PostgreSQL, read in one snapshot.");
+  .strictObject({ ...server, ...what, replication: replicationSchema.optional() })
+  .describe("A table or query of PostgreSQL, read in one snapshot, or a table that is followed by its changes.");
 
 export const mysqlSchema = z
   .strictObject({

@@ -16,6 +16,7 @@ import { MYSQL, openMysql } from "./mysql.ts";
 import { openPostgres, POSTGRES } from "./postgres.ts";
 import type { FindHost } from "./reachable-host.ts";
 import { describeServer, findServer, type ServerAddress, type ServerKind, serverProblems } from "./server-address.ts";
+import { createReplicationSource, isFollowed } from "./replication.ts";
 import type { Source } from "./source.ts";
 import { openSqlite } from "./sqlite.ts";
 import { createTableSource } from "./table-source.ts";
@@ -87,6 +88,7 @@ export function createPostgresSource(
   write: Write,
   dependencies: DatabaseDependencies,
 ): Source {
+  if (isFollowed(declaration)) return createReplicationSource(declaration, write, dependencies);
   return createServerSource(POSTGRES, declaration, {
     write,
     dependencies,

@@ -13,14 +13,29 @@ export const POSTGRES: ServerKind = { name: "postgres", schemes: ["postgres", "p
 
 const CONNECT_LIMIT_MS = 15_000;
 
-/** A table or query of PostgreSQL in one snapshot, which is read by COPY. */
-export async function openPostgres(
+/** A connection, and what a question on it fails with. */
+export interface PostgresConnection {
+  readonly client: Client;
+  readonly ask: Ask;
+  readonly close: () => Promise<void>;
+}
+
+export interface Connecting {
+  readonly source: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @param options `replication: "database"` for one that also knows the commands of replication
+ * @throws DATA_SOURCE_SIGN_IN_REFUSED, DATA_SOURCE_UNREACHABLE
+ */
+export async function connectPostgres(
   address: ServerAddress,
-  declaration: TableDeclaration,
-  of: { readonly source: string; readonly signal: AbortSignal },
-): Promise<Database> {
+  of: Connecting,
+  options: ClientConfig & { readonly replication?: "database" } = {},
+): Promise<PostgresConnection> {
   const { Client } = await import("pg");
-  const client = new Client(configOf(address));
+  const client = new Client({ ...configOf(address), ...options });
   // A connection that breaks while nobody asks it anything says so again at the next question.
   client.on("error", () => {});
   const stop = (): void => void client.end().catch(() => {});
@@ -31,42 +46,70 @@ export async function openPostgres(
     throw connectError(of.source, error);
   }
   of.signal.addEventListener("abort", stop, { once: true });
-  const close = async (): Promise<void> => {
-    of.signal.removeEventListener("abort", stop);
-    await client.end().catch(() => {});
+  return {
+    client,
+    // Without values by the simple protocol, which alone is spoken on a connection of replication.
+    ask: <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) =>
+      (values === undefined ? client.query<Row>(sql) : client.query<Row>(sql, [...values])).catch((error: unknown) => {
+        throw queryError(of.source, error);
+      }),
+    async close() {
+      of.signal.removeEventListener("abort", stop);
+      await client.end().catch(() => {});
+    },
   };
-  const ask = <Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> =>
-    client.query<Row>(sql, [...values]).catch((error: unknown) => {
-      throw queryError(of.source, error);
-    });
+}
+
+/**
+ * A table or query of PostgreSQL in one snapshot, which is read by COPY.
+ *
+ * @param of `snapshot` one that another connection exports. Default: a new one
+ */
+export async function openPostgres(
+  address: ServerAddress,
+  declaration: TableDeclaration,
+  of: Connecting & { readonly snapshot?: string },
+): Promise<Database> {
+  const { client, ask, close } = await connectPostgres(address, of);
   try {
     await ask("begin isolation level repeatable read read only");
-    await client.query(SESSION);
+    if (of.snapshot !== undefined) await ask(`set transaction snapshot ${quoteLiteral(of.snapshot)}`);
+    await client.query(sessionSettings("local"));
+    const from = await fromOf(declaration, ask, of.source);
+    return {
+      columns: () => findColumns(from, ask),
+      knowsMoments: true,
+      compare: ({ quoted, type }, value) =>
+        // Texts in the order of their bytes, as they are compared afterwards.
+        type === "VARCHAR"
+          ? { column: `${quoted}::text collate "C"`, value: quoteLiteral(value) }
+          : { column: quoted, value: quoteLiteral(value) },
+      dump: (columns, to) => dump(client, { ...to, columns, from, source: of.source }),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
-  const from = await fromOf(declaration, ask, of.source).catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
-  return {
-    columns: () => findColumns(from, ask),
-    knowsMoments: true,
-    compare: ({ quoted, type }, value) =>
-      // Texts in the order of their bytes, as they are compared afterwards.
-      type === "VARCHAR"
-        ? { column: `${quoted}::text collate "C"`, value: quoteLiteral(value) }
-        : { column: quoted, value: quoteLiteral(value) },
-    dump: (columns, to) => dump(client, { ...to, columns, from, source: of.source }),
-    close,
-  };
 }
 
 /** What texts of values look like does not depend on the server's settings. */
-const SESSION = `set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'; set local bytea_output = 'hex';
-  set local extra_float_digits = 1; set local client_encoding = 'UTF8'; set local statement_timeout = 0; set local synchronize_seqscans = off;
-  set local standard_conforming_strings = on`;
+export function sessionSettings(of: "local" | "session"): string {
+  return Object.entries({
+    datestyle: "'ISO, YMD'",
+    intervalstyle: "'postgres'",
+    timezone: "'UTC'",
+    bytea_output: "'hex'",
+    extra_float_digits: "1",
+    client_encoding: "'UTF8'",
+    lc_monetary: "'C'",
+    statement_timeout: "0",
+    synchronize_seqscans: "off",
+    standard_conforming_strings: "on",
+  })
+    .map(([name, value]) => `set ${of} ${name} = ${value}`)
+    .join("; ");
+}
 
 function configOf({ reachable, port, user, password, database, tls }: ServerAddress): ClientConfig {
   return {
@@ -82,12 +125,22 @@ function configOf({ reachable, port, user, password, database, tls }: ServerAddr
   };
 }
 
-type Ask = <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<QueryResult<Row>>;
+export type Ask = <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]) => Promise<QueryResult<Row>>;
 
 /** SQL of what is read, for a FROM clause. */
 async function fromOf({ table, query }: TableDeclaration, ask: Ask, source: string): Promise<string> {
   if (query !== undefined) return `(\n${query.trim().replace(/;\s*$/, "")}\n) as "rows"`;
-  const [name = "", schema, ...rest] = splitName(table ?? "").reverse();
+  const found = await findTable(table ?? "", ask, source);
+  return `${quote(found.schema)}.${quote(found.name)}`;
+}
+
+/** @throws DATA_SOURCE_TABLE_MISSING */
+export async function findTable(
+  table: string,
+  ask: Ask,
+  source: string,
+): Promise<{ readonly schema: string; readonly name: string }> {
+  const [name = "", schema, ...rest] = splitName(table).reverse();
   const { rows } = await ask<{ schema: string; name: string }>(
     `select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'v', 'm', 'p', 'f') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
@@ -97,8 +150,8 @@ async function fromOf({ table, query }: TableDeclaration, ask: Ask, source: stri
   const found =
     rest.length > 0 ? undefined : rows.find((row) => row.name === name && (schema ?? row.schema) === row.schema);
   if (found === undefined)
-    throw sourceTableMissing({ source, table: table ?? "", known: rows.map((row) => `${row.schema}.${row.name}`) });
-  return `${quote(found.schema)}.${quote(found.name)}`;
+    throw sourceTableMissing({ source, table, known: rows.map((row) => `${row.schema}.${row.name}`) });
+  return found;
 }
 
 /** `public.orders`, `"Odd.Name"`: parts, without the quotes that a part may have. */
@@ -107,11 +160,11 @@ function splitName(table: string): string[] {
   return parts.map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? "");
 }
 
-function quote(name: string): string {
+export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-function quoteLiteral(text: string): string {
+export function quoteLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
@@ -124,6 +177,14 @@ interface PostgresType {
 
 async function findColumns(from: string, ask: Ask): Promise<readonly DatabaseColumn[]> {
   const { fields } = await ask(`select * from ${from} limit 0`);
+  return typeColumns(fields, ask);
+}
+
+/** How columns of types of the server are read. */
+export async function typeColumns(
+  fields: readonly { readonly name: string; readonly dataTypeID: number; readonly dataTypeModifier: number }[],
+  ask: Ask,
+): Promise<readonly DatabaseColumn[]> {
   const { rows } = await ask<Record<keyof PostgresType, string>>(
     `select t.oid::int8::text as oid, t.typname as name, t.typelem::int8::text as element, t.typcategory as category from pg_type t
      where t.oid = any ($1::oid[]) or t.oid in (select typelem from pg_type where oid = any ($1::oid[]))`,
@@ -239,7 +300,7 @@ function connectError(source: string, error: unknown): Error {
   return sourceUnreachable({ source, reason: reason === "" ? code : reason });
 }
 
-function queryError(source: string, error: unknown): Error {
+export function queryError(source: string, error: unknown): Error {
   const code = errorCode(error);
   // Class 57: the server ends or cancels; 08: the connection broke. Without a code it is no answer of the server.
   if (code === "" || /^(57|08|53)/.test(code) || /^E[A-Z]+$/.test(code))

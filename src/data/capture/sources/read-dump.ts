@@ -77,11 +77,17 @@ export function typedValue({ type, read }: DatabaseColumn, text: string): string
   if (type === "VARCHAR") return text;
   const cast = `cast(${text} as ${type})`;
   // Tables have no place for what never ends, nor for digits that the type would cut off.
-  if (/^(DATE|TIMESTAMP)/.test(type)) return `case when isfinite(${cast}) then ${cast} else error('not finite') end`;
+  if (/^(DATE|TIMESTAMP)/.test(type))
+    return `case when not isfinite(${cast}) then error('not finite') else ${cast} end`;
   const scale = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type)?.[1];
   return scale === undefined
     ? cast
     : `case when regexp_matches(${text}, '[.][0-9]{${scale}}[0-9]*[1-9]') then error('too many digits') else ${cast} end`;
+}
+
+/** SQL of a dumped text as a text that is read as its column's type later, or not. */
+export function textValue({ type, read }: DatabaseColumn, text: string): string {
+  return type === "BLOB" && read !== undefined ? `cast(${read(text)} as VARCHAR)` : text;
 }
 
 async function writeParquet(
@@ -90,7 +96,7 @@ async function writeParquet(
   { left, isText }: { readonly left: string; readonly isText: boolean },
 ): Promise<boolean> {
   const values = dump.columns.map((column, index) => {
-    const value = isText ? `c${index}` : typedValue(column, `c${index}`);
+    const value = isText ? textValue(column, `c${index}`) : typedValue(column, `c${index}`);
     return `${value} as ${quoteName(column.name)}`;
   });
   try {

@@ -62,6 +62,8 @@ export interface OpenSource {
    * attempt that follows a dead one finds what that one wrote.
    */
   read(reader: SourceReader): Promise<SourceReading>;
+  /** Called when what was read could not be published, before `close`. What it throws is not reported. */
+  failed?(log: (text: string) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,14 @@ export interface SourceReader extends Pick<
   AttemptContext<unknown>,
   "workFolder" | "signal" | "log" | "progress" | "runProcess"
 > {}
+
+/** Rows that are gone from a source. */
+export interface GoneRows {
+  /** All that the dataset has, but those that come. */
+  readonly isAll: boolean;
+  /** Parquet file of their keys. */
+  readonly file: IdentifiedFile | undefined;
+}
 
 /** What is new, as files to capture. */
 export interface SourceReading {
@@ -83,6 +93,13 @@ export interface SourceReading {
   readonly notes: readonly string[];
   /** For people, when there is nothing to capture. */
   readonly nothingNew: string;
+  /** Rows that are not in the source any more, where it says so; the dataset has a key then. */
+  readonly gone?: GoneRows;
+  /**
+   * The source may forget what was read: called when the version is recorded, or it is recorded that there is nothing
+   * new. What is missed because of a crash, the next reading makes up for.
+   */
+  readonly published?: () => Promise<void>;
   /** Digest of what was installed for reading it. */
   readonly environmentLock?: Digest;
   /**

@@ -137,7 +137,7 @@ interface TableReading {
 
 async function readTable(table: TableSource, reading: TableReading): Promise<SourceReading> {
   const { reader, database, description } = reading;
-  const columns = chosenColumns(table, description, await database.columns());
+  const columns = chosenColumns(table.declaration, description, await database.columns());
   const connection = await table.analytics.sandbox({
     files: [],
     folders: [reader.workFolder],
@@ -272,8 +272,8 @@ async function identify(
 }
 
 /** @throws DATA_SOURCE_COLUMN_UNFIT */
-function chosenColumns(
-  { declaration: { columns: wanted, types = {} } }: TableSource,
+export function chosenColumns(
+  { columns: wanted, types = {} }: TableDeclaration,
   source: string,
   all: readonly DatabaseColumn[],
 ): readonly DatabaseColumn[] {
