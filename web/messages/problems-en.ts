@@ -49,4 +49,7 @@ export const problemsEn: ProblemTexts = {
   },
   MODELS_VERSION_MISSING: { hint: "The page Models lists the versions." },
   FEATURES_DEFINITIONS_INVALID: { hint: "Correct the files below features/." },
+  FEATURES_PUSH_SCHEMA_UNKNOWN: {
+    hint: "Run the pipeline that makes {dataset}; a contract gives an empty dataset its columns.",
+  },
 };
