@@ -15,7 +15,8 @@ export interface Collected extends Garbage {
 
 /**
  * Removes what nothing names: objects, data files, what was never finished; and what the project's retention keeps no
- * longer. With `dryRun` says what would go; retention then removes nothing and is not counted.
+ * longer. Logs of steps that have ended leave the database for storage, however few. With `dryRun` says what would go;
+ * retention then removes nothing and is not counted.
  *
  * @param request.ageMs what is younger stays
  */
@@ -34,6 +35,10 @@ export async function collectPlatformGarbage(
     dryRun || !platform.isProject
       ? { predictions: 0, logs: 0, versions: 0, runs: 0 }
       : (await applyRetention(await platform.whole(), { retention: platform.config.retention, actor, signal })).expired;
+  if (!dryRun && platform.isProject) {
+    const { sealLooseLogs } = await import("#engine");
+    await sealLooseLogs(platform, platform.project);
+  }
   const vacuumed = platform.isProject
     ? await vacuumProjectDatasets(await platform.whole(), { dryRun, signal, retentionMs: ageMs })
     : [];

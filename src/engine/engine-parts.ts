@@ -1,5 +1,6 @@
 import type { Clock, Log } from "#base";
 import type { AssetKind, MetadataStore } from "#metadata-store";
+import type { Blobs } from "#storage";
 import type { PipelineDefinition, KnownKinds, AssetStorage } from "#pipeline";
 import type { Executor } from "./executor.ts";
 import type { EnginePorts } from "./ports.ts";
@@ -13,6 +14,8 @@ export interface EngineParts {
   readonly store: MetadataStore;
   /** For what is much and can wait: the steps' logs and progress. */
   readonly patientStore: MetadataStore;
+  /** What step logs are sealed into. */
+  readonly objects: Blobs;
   readonly project: string;
   readonly projectFolder: string;
   readonly storeFolder: string;

@@ -23,6 +23,7 @@ import { forgetAttempt, isHeldElsewhere, isLossOfPlace, sweepOutliving } from ".
 import type { TakenOver } from "./takeover.ts";
 import { type AbortCause, type AttemptEnding, writeEnd, writeLost } from "./end-attempt.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { createLogSealer, type LogSealer } from "./log-sealer.ts";
 import { LogWriter } from "./log-writer.ts";
 import { isLost, isProcessGone, processStart, processTableName } from "./process-identity.ts";
 import { removeWorkFolder, sweepWorkFolders } from "./work-folder.ts";
@@ -59,6 +60,7 @@ interface ActiveAttempt {
 export class EngineWorker {
   readonly #parts: EngineParts;
   readonly #concurrency: number;
+  readonly #sealer: LogSealer;
   readonly #active = new Map<string, ActiveAttempt>();
   /**
    * Attempts that it gave up and could not say so: as soon as the store can be written again, they are lost like a dead
@@ -81,6 +83,7 @@ export class EngineWorker {
 
   constructor(parts: EngineParts, concurrency: number) {
     this.#parts = parts;
+    this.#sealer = createLogSealer(parts);
     this.#concurrency = concurrency;
   }
 
@@ -152,6 +155,7 @@ export class EngineWorker {
     }, KEEPER_AFTER_MS);
     this.#unsubscribe = store.onChange(() => this.wake());
     this.#parts.later(sweepWorkFolders(this.#parts));
+    this.#sealer.begin();
     this.#parts.later(sweepOutliving(this.#parts));
   }
 
@@ -230,13 +234,15 @@ export class EngineWorker {
   ): Promise<void> {
     const { patientStore, clock, log: operatorLog } = this.#parts;
     const log = new LogWriter({
-      store: patientStore,
+      storage: { store: patientStore, objects: this.#parts.objects },
       clock,
       stepRunId: claimed.stepRunId,
       attemptNumber: claimed.attemptNumber,
       ...(takenOver === undefined ? {} : { next: takenOver.next, isMuted: true }),
       onError: (error) =>
         operatorLog.error("a step's log could not be written", { step: claimed.step, error: messageOf(error) }),
+      onUnsealed: (error) =>
+        operatorLog.warn("storage takes no log; it stays in the metadata database", { error: messageOf(error) }),
     });
     let step: AttemptEnding["step"];
     let result: AttemptEnding["result"];
@@ -277,6 +283,7 @@ export class EngineWorker {
       return;
     }
     await this.#finish({ claimed, step, result, logs: await log.rest(), claimNext: this.#nextClaim(claimed) });
+    this.#sealer.note(claimed, log.loose);
   }
 
   #callsOf(

@@ -278,6 +278,7 @@ function createParts(options: EngineOptions, pending: Set<Promise<unknown>>): En
     id: newId(),
     store,
     patientStore: options.store,
+    objects: options.objects,
     project,
     projectFolder: options.projectFolder,
     storeFolder: options.storeFolder,

@@ -7,6 +7,18 @@ export const runUnknown: ErrorFactory<{ id: string }> = defineError("PIPELINE_RU
   solve: "Use an id shown by `esteira status`; check that `--store` names the store in which the run was made.",
 });
 
+export const logMalformed: ErrorFactory<{ digest: string; startByte: number; reason: string }> = defineError(
+  "PIPELINE_LOG_MALFORMED",
+  {
+    status: 500,
+    message: ({ digest, startByte, reason }) =>
+      `The part of a step's log in ${digest} from byte ${startByte} cannot be read: ${reason}`,
+    hint: () => "Look for damage with: esteira verify --deep",
+    solve:
+      "A newer program may have written it: use that one. Otherwise look for damage with `esteira verify --deep` and restore the store from a backup.",
+  },
+);
+
 export const inputMissing: ErrorFactory<{ step: string; input: string; pipelineRunId: string }> = defineError(
   "PIPELINE_INPUT_MISSING",
   {

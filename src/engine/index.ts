@@ -8,6 +8,7 @@ export { executorOf } from "./place.ts";
 export { type GateKey, openGate, refuseGate } from "./gate.ts";
 export type { EnginePorts, TrackingRun } from "./ports.ts";
 export { findAbandonedRuns } from "./query/abandoned-run.ts";
+export { type LogStorage, sealLooseLogs } from "./seal-log.ts";
 export { followLog, type LogPage, type LogPiece, readLog } from "./query/log.ts";
 export {
   getPipeline,

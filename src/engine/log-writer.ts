@@ -1,14 +1,18 @@
 import type { Clock } from "#base";
-import type { MetadataStore } from "#metadata-store";
 import { appendLogChunks, type LogChunk } from "#metadata-store/engine";
+import { type LogStorage, nameChunks, sealLog, storeChunks, type StoredChunks } from "./seal-log.ts";
 
 const FLUSH_AFTER_MS = 100;
 const LARGEST_CHUNK = 64 * 1024;
-const FLUSH_AT = 256 * 1024;
-const HOLD_AT = 4 * 1024 * 1024;
+const FLUSH_AT = 4 * 2 ** 20;
+const HOLD_AT = 16 * 2 ** 20;
+/** So much at once is sealed before the database has seen it. */
+const SEALED_AT_ONCE = 2 ** 20;
+/** When the database holds so much of a log, it is sealed. */
+const SEAL_AT = 4 * 2 ** 20;
 
 export interface LogWriterOptions {
-  readonly store: MetadataStore;
+  readonly storage: LogStorage;
   readonly clock: Clock;
   readonly stepRunId: string;
   readonly attemptNumber: number;
@@ -18,10 +22,15 @@ export interface LogWriterOptions {
   readonly isMuted?: boolean;
   /** The first text that is lost; what is lost after it is not told again. */
   readonly onError: (error: unknown) => void;
+  /** Storage takes nothing: what is written stays in the database. Told once. */
+  readonly onUnsealed: (error: unknown) => void;
 }
 
 /**
  * The log of one attempt: text in, numbered chunks out, at most 100 ms later.
+ *
+ * What comes slowly goes to the database, where every process sees it at once, and from there to storage when it has
+ * become much; what comes fast goes to storage alone. Whatever storage does not take stays in the database.
  *
  * States: idle → buffering (a timer runs) → writing → idle; closed by `rest`, whose chunks are committed with the
  * attempt's end.
@@ -39,6 +48,9 @@ export class LogWriter {
   /** Characters written so far, while somebody may ask for them. */
   #counts: { stdout: number; stderr: number } | undefined = { stdout: 0, stderr: 0 };
   #hasLost = false;
+  #isUnsealed = false;
+  #loose = 0;
+  #looseChunks = 0;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -58,10 +70,15 @@ export class LogWriter {
     return counts;
   }
 
+  /** What the database holds of it, as far as this writer put it there. */
+  get loose(): { readonly chunks: number; readonly sizeBytes: number } {
+    return { chunks: this.#looseChunks, sizeBytes: this.#loose };
+  }
+
   /** Takes text. Resolves at once, or, when far more came than could be written, once it was. */
   write(stream: "stdout" | "stderr", text: string): Promise<void> | void {
     if (text === "" || this.#closed || this.#muted) return;
-    if (this.#counts !== undefined) this.#counts[stream] += Array.from(text).length;
+    if (this.#counts !== undefined) this.#counts[stream] += countCharacters(text);
     const last = this.#pieces.at(-1);
     if (last?.stream === stream) last.text += text;
     else this.#pieces.push({ stream, text });
@@ -75,8 +92,13 @@ export class LogWriter {
   async rest(): Promise<readonly LogChunk[]> {
     this.#closed = true;
     clearTimeout(this.#timer);
+    if (this.#size >= SEALED_AT_ONCE) void this.#flush();
     await this.#writing;
-    return this.#take();
+    const size = this.#size;
+    const chunks = this.#take();
+    this.#loose += size;
+    this.#looseChunks += chunks.length;
+    return chunks;
   }
 
   #flush(): Promise<void> {
@@ -86,8 +108,11 @@ export class LogWriter {
     const chunks = this.#take();
     if (chunks.length === 0) return this.#writing;
     this.#unwritten += size;
+    // Packed while what came before is still being written.
+    const stored = size < SEALED_AT_ONCE ? undefined : storeChunks(this.#options.storage, chunks);
+    stored?.catch(() => undefined);
     this.#writing = this.#writing
-      .then(() => this.#options.store.write((transaction) => appendLogChunks(transaction, chunks)))
+      .then(() => this.#keep(chunks, size, stored))
       .catch((error: unknown) => {
         if (!this.#hasLost) this.#options.onError(error);
         this.#hasLost = true;
@@ -96,6 +121,30 @@ export class LogWriter {
         this.#unwritten -= size;
       });
     return this.#writing;
+  }
+
+  async #keep(chunks: readonly LogChunk[], size: number, stored: Promise<StoredChunks> | undefined): Promise<void> {
+    const { storage } = this.#options;
+    if (stored !== undefined && (await this.#seal(async () => nameChunks(storage, await stored)))) return;
+    await storage.store.write((transaction) => appendLogChunks(transaction, chunks));
+    this.#loose += size;
+    this.#looseChunks += chunks.length;
+    if (this.#loose < SEAL_AT) return;
+    await this.#seal(() => sealLog(storage, this.#options));
+    // Where that failed, it is tried again when as much has come.
+    this.#loose = 0;
+    this.#looseChunks = 0;
+  }
+
+  async #seal(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!this.#isUnsealed) this.#options.onUnsealed(error);
+      this.#isUnsealed = true;
+      return false;
+    }
   }
 
   #take(): readonly LogChunk[] {
@@ -131,4 +180,14 @@ function split(text: string): readonly string[] {
     start = end;
   }
   return parts;
+}
+
+/** Code points. */
+function countCharacters(text: string): number {
+  let count = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 0xd800 && code <= 0xdbff) count--;
+  }
+  return count;
 }

@@ -9,7 +9,14 @@ import {
   listVersionsNaming,
   type MetadataStore,
 } from "#metadata-store";
-import { listHeldObjects, listLogGaps, listModelSources, listVersionsAfter } from "#metadata-store/upkeep";
+import {
+  countLogsIn,
+  listHeldObjects,
+  listLogBlobs,
+  listLogGaps,
+  listModelSources,
+  listVersionsAfter,
+} from "#metadata-store/upkeep";
 import { type Blobs, digestOfNewFile, type Files, type LocalFiles } from "#storage";
 import type { ArtifactFolder } from "#tracking";
 
@@ -92,7 +99,11 @@ export async function verifyStore(options: VerifyOptions): Promise<StoreVerifica
     objectCount++;
     const problem = await problemOfObject(options, { digest, path, digestFile, named, count });
     named.objects.delete(digest);
-    if (problem !== undefined) await tell({ file: path, problem }, await findHolders({ store, objects }, digest));
+    if (problem !== undefined)
+      await tell(
+        { file: path, problem: await withLogs(options, digest, problem) },
+        await findHolders({ store, objects }, digest),
+      );
   }
   for (const [digest, { holders }] of named.objects) {
     // One that was written while the others were looked at.
@@ -102,7 +113,7 @@ export async function verifyStore(options: VerifyOptions): Promise<StoreVerifica
         (version) => version !== undefined,
       ),
     );
-    await tell({ file: digest, problem: "it is missing" }, versions);
+    await tell({ file: digest, problem: await withLogs(options, digest, "it is missing") }, versions);
   }
   let fileCount = 0;
   const tables = new Set([...(await listTables(tableFiles)), ...named.tables.keys()]);
@@ -128,6 +139,12 @@ export async function verifyStore(options: VerifyOptions): Promise<StoreVerifica
   const artifacts = depth === "deep" ? await verifyArtifacts(options, { damages, count }) : 0;
   if (depth === "deep") damages.push(...(await listLogDamages(store)));
   return { objects: objectCount, tables: tables.size, tableFiles: fileCount, artifacts, bytes: done.bytes, damages };
+}
+
+/** Says whose logs are gone with an object. */
+async function withLogs({ store }: VerifyOptions, digest: Digest, problem: string): Promise<string> {
+  const logs = await store.read((transaction) => countLogsIn(transaction, digest));
+  return logs === 0 ? problem : `${problem}; it holds the log of ${logs} step run${logs === 1 ? "" : "s"}`;
 }
 
 async function listLogDamages(store: MetadataStore): Promise<readonly Damage[]> {
@@ -187,6 +204,8 @@ async function listNamed(store: MetadataStore): Promise<Named> {
     if (page.length < VERSIONS_A_PAGE) break;
   }
   for (const { digest } of await store.read((transaction) => listHeldObjects(transaction))) note(digest, undefined);
+  for (const { digest, sizeBytes } of await store.read((transaction) => listLogBlobs(transaction)))
+    note(digest, sizeBytes);
   return named;
 }
 

@@ -53,7 +53,7 @@ describeStores("a step against the platform", (kind) => {
     const { stepRuns } = await getPipelineRun(project.store, ended.id);
     const step = stepRuns[0];
     assert.ok(step !== undefined);
-    const { pieces } = await readLog(project.store, { stepRunId: step.id });
+    const { pieces } = await readLog(project, { stepRunId: step.id });
     return {
       status: step.status,
       log: pieces.map(({ text }) => text).join(""),
@@ -135,7 +135,7 @@ describeStores("a step against the platform", (kind) => {
     const ended = await engine.runToEnd(await engine.submit({ pipeline: "work", actor: "ana" }));
     assert.equal(ended.status, "failed");
     const { stepRuns } = await getPipelineRun(project.store, ended.id);
-    const { pieces } = await readLog(project.store, { stepRunId: stepRuns[0]?.id ?? "" });
+    const { pieces } = await readLog(project, { stepRunId: stepRuns[0]?.id ?? "" });
     assert.doesNotMatch(JSON.stringify(pieces), /secret-of/);
   });
 

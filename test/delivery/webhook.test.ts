@@ -82,7 +82,7 @@ describeStores("a webhook", (kind) => {
     "starts its pipelines with the call's JSON, each delivery once however often and at once it comes",
     { timeout: 180_000 },
     async () => {
-      const { call, store, engine } = await open(kind);
+      const { call, store, objects, engine } = await open(kind);
       const first = await call("restock");
       assert.equal(first.status, 202);
       assert.deepEqual(await call("restock"), { status: 200, json: first.json });
@@ -100,7 +100,7 @@ describeStores("a webhook", (kind) => {
       const { run, stepRuns } = await getPipelineRun(store, id);
       assert.deepEqual([run.status, run.actor], ["succeeded", "webhook:restock"]);
       assert.match(
-        JSON.stringify(await readLog(store, { stepRunId: stepRuns[0]?.id ?? "" })),
+        JSON.stringify(await readLog({ store, objects }, { stepRunId: stepRuns[0]?.id ?? "" })),
         /shop north, delivery d-1/,
       );
     },

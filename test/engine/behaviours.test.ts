@@ -440,7 +440,7 @@ steps:
     const id = await engine.submit({ pipeline: "long", actor: "ana" });
     const ended = engine.runToEnd(id);
     const long = (await getPipelineRun(project.store, id)).stepRuns[0]?.id ?? "";
-    for await (const piece of followLog(project.store, { stepRunId: long })) {
+    for await (const piece of followLog(project, { stepRunId: long })) {
       if (!piece.text.includes("started")) continue;
       await cancelPipelineRun(project.store, { id, actor: "ana", atMs: Date.now() });
     }
@@ -546,7 +546,7 @@ params: { color: blue }
     });
     const id = await run("env");
     const { stepRuns } = await getPipelineRun(project.store, id);
-    const text = (await readLog(project.store, { stepRunId: stepRuns[0]?.id ?? "" })).pieces
+    const text = (await readLog(project, { stepRunId: stepRuns[0]?.id ?? "" })).pieces
       .map((piece) => piece.text)
       .join("");
     const names = (text.split("\n")[0] ?? "")
@@ -580,7 +580,7 @@ params: { color: blue }
     const { run: ended, stepRuns } = await getPipelineRun(project.store, id);
     assert.equal(ended.status, "succeeded", JSON.stringify(ended.error));
     assert.equal(
-      (await readLog(project.store, { stepRunId: stepRuns[1]?.id ?? "" })).pieces.map((piece) => piece.text).join(""),
+      (await readLog(project, { stepRunId: stepRuns[1]?.id ?? "" })).pieces.map((piece) => piece.text).join(""),
       "hi\n",
     );
     const version = await project.store.read((transaction) =>

@@ -31,7 +31,7 @@ steps:
         ["third", "succeeded", 1],
       ],
     );
-    const log = await readLog(project.store, { stepRunId: stepRuns[0]?.id ?? "" });
+    const log = await readLog(project, { stepRunId: stepRuns[0]?.id ?? "" });
     assert.deepEqual([log.pieces.map((piece) => piece.text).join(""), log.ended], ["hello\n", true]);
   });
 

@@ -25,7 +25,7 @@ function itemsOf({ stepRuns }: PipelineRunDetail, step: string): readonly string
 }
 
 async function logOf(project: TestProject, { stepRuns }: PipelineRunDetail, step: string): Promise<string> {
-  const { pieces } = await readLog(project.store, {
+  const { pieces } = await readLog(project, {
     stepRunId: stepRuns.findLast((each) => each.step === step)?.id ?? "",
   });
   return pieces.map(({ text }) => text).join("");

@@ -11,7 +11,7 @@ const LIMIT_MS = 100;
 
 describeStores("a store with 100,000 step runs", (kind) => {
   it("answers what pages ask in under 100 ms of its own time", async () => {
-    const { store } = await openTestStore(kind);
+    const { store, objects } = await openTestStore(kind);
     const ids: string[] = [];
     for (let run = 0; run < RUNS; run++) {
       const id = newId();
@@ -53,7 +53,7 @@ describeStores("a store with 100,000 step runs", (kind) => {
       "runs of a pipeline": () => listPipelineRuns(store, { project: "p", pipeline: "p3", before: ids[50], limit: 50 }),
       "runs by status": () => listPipelineRuns(store, { project: "p", status: "queued", limit: 50 }),
       "one run with 1,000 step runs": () => getPipelineRun(store, ids[50] ?? ""),
-      "a step's log": () => readLog(store, { stepRunId }),
+      "a step's log": () => readLog({ store, objects }, { stepRunId }),
       pipelines: () => listPipelines(store, { project: "p", nowMs: Date.now() }),
       "what can be claimed": () => store.read((transaction) => hasClaimable(transaction, { project: "p" })),
     };

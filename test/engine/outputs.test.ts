@@ -12,7 +12,7 @@ async function runTo(project: TestProject, pipeline = "p") {
   const { stepRuns } = await getPipelineRun(project.store, id);
   const logOf = async (step: string): Promise<string> => {
     const stepRunId = stepRuns.find((each) => each.step === step)?.id ?? "";
-    const { pieces } = await readLog(project.store, { stepRunId });
+    const { pieces } = await readLog(project, { stepRunId });
     return pieces.map(({ text }) => text).join("");
   };
   return { engine, id, run, stepRuns, logOf };

@@ -41,7 +41,7 @@ describeStores("steps of parts", (kind) => {
         cached: stepRuns.filter(({ cached }) => cached).map(({ step }) => step),
         logOf: async (step: string) => {
           const stepRunId = stepRuns.find((each) => each.step === step)?.id ?? "";
-          return (await readLog(project.store, { stepRunId })).pieces.map(({ text }) => text).join("");
+          return (await readLog(project, { stepRunId })).pieces.map(({ text }) => text).join("");
         },
       };
     };

@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { openMetadataStore, type StoreKind } from "#metadata-store";
+import { measureLooseLogs } from "#metadata-store/engine";
 import { migrations } from "../../src/metadata-store/migrations.ts";
 import { runEsteira } from "../setup/command-line.ts";
 import { startServer } from "../setup/started-server.ts";
@@ -91,6 +92,36 @@ for (const name of kept) {
     });
   }
 }
+
+/** The last program that kept whole logs in the metadata database. */
+const BEFORE_SEGMENTS = "store-33";
+
+for (const kind of storeKinds)
+  describe(`logs of ${BEFORE_SEGMENTS} (${kind})`, () => {
+    it("are read as they are, and the same once they are in storage", async () => {
+      const folder = await restore(BEFORE_SEGMENTS, kind);
+      const { log_chunk: rows = [] } = JSON.parse(
+        await readFile(join(import.meta.dirname, BEFORE_SEGMENTS, "rows.json"), "utf8"),
+      ) as Rows;
+      assert.ok(rows.length > 0);
+      const read = async (): Promise<string> => {
+        const { code, stdout, stderr } = await runEsteira(folder, ["logs", "latest", "--json"]);
+        assert.equal(code, 0, stderr);
+        return stdout;
+      };
+      const before = await read();
+      for (const { text } of rows) assert.ok(before.includes(JSON.stringify(text)), before);
+      const collected = await runEsteira(folder, ["gc"]);
+      assert.equal(collected.code, 0, collected.stderr);
+      const settings = await readFile(join(folder, "esteira.yaml"), "utf8");
+      const address = /metadata: "([^"]+)"/.exec(settings)?.[1] ?? join(folder, ".esteira/metadata.sqlite");
+      const store = await openMetadataStore(address);
+      const { chunks } = await store.read(measureLooseLogs);
+      await store.close();
+      assert.equal(chunks, 0);
+      assert.equal(await read(), before);
+    });
+  });
 
 async function readTracking(folder: string): Promise<void> {
   const server = await startServer(folder);

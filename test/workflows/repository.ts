@@ -138,7 +138,9 @@ export async function createRepository(
             steps
               .filter((one) => one.step === step)
               .map(async (one) =>
-                (await readLog(store, { stepRunId: one.id, limit: 1000 })).pieces.map(({ text }) => text).join(""),
+                (await readLog({ store, objects }, { stepRunId: one.id, limit: 1000 })).pieces
+                  .map(({ text }) => text)
+                  .join(""),
               ),
           );
           return pieces.join("");

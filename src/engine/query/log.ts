@@ -1,6 +1,14 @@
-import type { MetadataStore, ReadTransaction } from "#metadata-store";
-import { findStepRun, listLogChunks, type StepRunStatus } from "#metadata-store/engine";
+import {
+  findStepRun,
+  listLogParts,
+  type LogChunk,
+  type LogPart,
+  type LogPlace,
+  type StepRunStatus,
+} from "#metadata-store/engine";
 import { runUnknown } from "../errors.ts";
+import { readSegment } from "../log-frames.ts";
+import type { LogStorage } from "../seal-log.ts";
 
 /** A piece of a step's log. `cursor` grows through all attempts of the step run: give the last one to read on. */
 export interface LogPiece {
@@ -24,65 +32,77 @@ export interface LogPage {
 
 const CHUNKS_PER_ATTEMPT = 1_000_000_000;
 const LARGEST_PAGE = 5000;
-/** Characters after which a page ends, and pieces that are read from the store at once. */
+/** Characters after which a page ends, and parts that are read from the store at once. */
 const LARGEST_TEXT = 4 * 2 ** 20;
-const PIECES_PER_READ = 100;
+const PARTS_PER_READ = 100;
 const ENDED: readonly StepRunStatus[] = ["succeeded", "failed", "skipped", "cancelled"];
 
 /**
- * Reads a step's log from any place, while it runs and afterwards.
+ * Reads a step's log from any place, while it runs and afterwards: what is sealed from storage, the end from the
+ * database. What lies before the place is not read, but for the beginning of its frame.
  *
  * @param query.after cursor of the last piece that is known; 0 or nothing for the beginning
- * @throws PIPELINE_RUN_UNKNOWN
+ * @throws PIPELINE_RUN_UNKNOWN, PIPELINE_LOG_MALFORMED, STORAGE_OBJECT_MISSING, STORAGE_OBJECT_DAMAGED
  */
 export async function readLog(
-  store: MetadataStore,
+  storage: LogStorage,
   query: { readonly stepRunId: string; readonly after?: number; readonly limit?: number },
 ): Promise<LogPage> {
   const limit = Math.min(query.limit ?? 200, LARGEST_PAGE);
   const after = query.after ?? 0;
-  return store.read(async (transaction) => {
-    // The status is read first: whatever it says, the pieces that belong to it are there.
-    const stepRun = await findStepRun(transaction, query.stepRunId);
-    if (stepRun === undefined) throw runUnknown({ id: query.stepRunId });
-    const { pieces, more } = await readPieces(transaction, { stepRunId: query.stepRunId, after, limit });
-    return {
-      pieces,
-      cursor: pieces.at(-1)?.cursor ?? after,
-      more,
-      ended: !more && ENDED.includes(stepRun.status),
-      status: stepRun.status,
-    };
-  });
+  // The status is read first: whatever it says, the pieces that belong to it are there.
+  const stepRun = await storage.store.read((transaction) => findStepRun(transaction, query.stepRunId));
+  if (stepRun === undefined) throw runUnknown({ id: query.stepRunId });
+  const { pieces, more } = await readPieces(storage, { stepRunId: query.stepRunId, after, limit });
+  return {
+    pieces,
+    cursor: pieces.at(-1)?.cursor ?? after,
+    more,
+    ended: !more && ENDED.includes(stepRun.status),
+    status: stepRun.status,
+  };
 }
 
 async function readPieces(
-  transaction: ReadTransaction,
+  storage: LogStorage,
   query: { readonly stepRunId: string; readonly after: number; readonly limit: number },
 ): Promise<{ readonly pieces: readonly LogPiece[]; readonly more: boolean }> {
   const pieces: LogPiece[] = [];
   let after = query.after;
-  let more = true;
-  for (let size = 0; more && pieces.length < query.limit && size < LARGEST_TEXT;) {
-    const wanted = Math.min(query.limit - pieces.length, PIECES_PER_READ);
-    const place =
-      after === 0
-        ? undefined
-        : { attemptNumber: Math.floor(after / CHUNKS_PER_ATTEMPT), sequence: (after % CHUNKS_PER_ATTEMPT) - 1 };
-    const chunks = await listLogChunks(transaction, { stepRunId: query.stepRunId, after: place, limit: wanted + 1 });
-    more = chunks.length > wanted;
-    for (const { attemptNumber, sequence, stream, text, atMs } of chunks.slice(0, wanted)) {
-      after = attemptNumber * CHUNKS_PER_ATTEMPT + sequence + 1;
-      size += text.length;
-      pieces.push({ cursor: after, attempt: attemptNumber, stream, text, atMs });
-    }
+  let size = 0;
+  for (let more = true; more;) {
+    const wanted = Math.min(query.limit - pieces.length, PARTS_PER_READ);
+    const parts = await storage.store.read((transaction) =>
+      listLogParts(transaction, { stepRunId: query.stepRunId, after: placeOf(after), limit: wanted + 1 }),
+    );
+    more = parts.length > wanted;
+    for (const part of parts.slice(0, wanted))
+      for (const { attemptNumber, sequence, stream, text, atMs } of await chunksOf(storage, part)) {
+        const cursor = attemptNumber * CHUNKS_PER_ATTEMPT + sequence + 1;
+        // Two engines that took each other for gone may have kept it twice.
+        if (cursor <= after) continue;
+        if (pieces.length >= query.limit || size >= LARGEST_TEXT) return { pieces, more: true };
+        after = cursor;
+        size += text.length;
+        pieces.push({ cursor, attempt: attemptNumber, stream, text, atMs });
+      }
+    if (pieces.length >= query.limit || size >= LARGEST_TEXT) return { pieces, more };
   }
-  return { pieces, more };
+  return { pieces, more: false };
+}
+
+function placeOf(cursor: number): LogPlace | undefined {
+  if (cursor === 0) return undefined;
+  return { attemptNumber: Math.floor(cursor / CHUNKS_PER_ATTEMPT), sequence: (cursor % CHUNKS_PER_ATTEMPT) - 1 };
+}
+
+async function chunksOf({ objects }: LogStorage, part: LogPart): Promise<readonly LogChunk[]> {
+  return "digest" in part ? readSegment(objects, part) : [part];
 }
 
 /** Yields the pieces of a step's log as they come, and ends with the step run or with `signal`. */
 export async function* followLog(
-  store: MetadataStore,
+  storage: LogStorage,
   query: { readonly stepRunId: string; readonly after?: number; readonly signal?: AbortSignal },
 ): AsyncGenerator<LogPiece> {
   let wake: (() => void) | undefined;
@@ -91,12 +111,12 @@ export async function* followLog(
     dirty = true;
     wake?.();
   };
-  const unsubscribe = store.onChange(onChange);
+  const unsubscribe = storage.store.onChange(onChange);
   query.signal?.addEventListener("abort", onChange);
   try {
     for (let after = query.after ?? 0; query.signal?.aborted !== true;) {
       dirty = false;
-      const page = await readLog(store, { stepRunId: query.stepRunId, after, limit: LARGEST_PAGE });
+      const page = await readLog(storage, { stepRunId: query.stepRunId, after, limit: LARGEST_PAGE });
       yield* page.pieces;
       after = page.cursor;
       if (page.ended) return;

@@ -116,7 +116,23 @@ export {
   type StepRun,
   type StoredError,
 } from "./list-step-runs.ts";
-export { appendLogChunks, listLogChunks, type LogChunk, measureLog } from "./log-chunk.ts";
+export { appendLogChunks, listLogChunks, type LogChunk } from "./log-chunk.ts";
+export {
+  deleteLogChunks,
+  deleteLogChunksOf,
+  listLogChunkSizes,
+  listLogParts,
+  listLooseLogs,
+  type LogPart,
+  type LogPlace,
+  type LogRange,
+  type LogSegment,
+  type LooseLog,
+  measureLog,
+  measureLooseLogs,
+  putLogSegments,
+  type StoredLogSegment,
+} from "./log-segment.ts";
 export { type DeclaredPool, listPools, type PoolHolder, type PoolState, savePools } from "./pool.ts";
 export { listQueue, type WorkQueue } from "./list-queue.ts";
 export { explainWaits, type Holder, type WaitReason } from "./wait-reason.ts";

@@ -32,26 +32,26 @@ export async function appendLogChunks(transaction: WriteTransaction, chunks: rea
   }
 }
 
-/** Chunks of a step run in order, after the given place. */
+/** Chunks of step runs in order; with a range, of one attempt from its first to its last. */
 export async function listLogChunks(
   transaction: ReadTransaction,
   query: {
-    readonly stepRunId: string;
-    readonly after?: { readonly attemptNumber: number; readonly sequence: number } | undefined;
-    readonly limit: number;
+    readonly stepRunIds: readonly string[];
+    readonly range?: {
+      readonly attemptNumber: number;
+      readonly firstSequence: number;
+      readonly lastSequence: number;
+    };
   },
 ): Promise<readonly LogChunk[]> {
-  const { after } = query;
-  let select = transaction.selectFrom("log_chunk").selectAll().where("step_run_id", "=", query.stepRunId);
-  if (after !== undefined) {
-    select = select.where((is) =>
-      is.or([
-        is("attempt_number", ">", after.attemptNumber),
-        is.and([is("attempt_number", "=", after.attemptNumber), is("sequence", ">", after.sequence)]),
-      ]),
-    );
-  }
-  const rows = await select.orderBy("attempt_number").orderBy("sequence").limit(query.limit).execute();
+  const { range } = query;
+  let select = transaction.selectFrom("log_chunk").selectAll().where("step_run_id", "in", query.stepRunIds);
+  if (range !== undefined)
+    select = select
+      .where("attempt_number", "=", range.attemptNumber)
+      .where("sequence", ">=", range.firstSequence)
+      .where("sequence", "<=", range.lastSequence);
+  const rows = await select.orderBy("step_run_id").orderBy("attempt_number").orderBy("sequence").execute();
   return rows.map((row) => ({
     stepRunId: row.step_run_id,
     attemptNumber: row.attempt_number,
@@ -60,28 +60,4 @@ export async function listLogChunks(
     text: row.text,
     atMs: row.at_ms,
   }));
-}
-
-/** What is kept of the log of one attempt: characters (code points) of each stream, and the next place. */
-export async function measureLog(
-  transaction: ReadTransaction,
-  of: { readonly stepRunId: string; readonly attemptNumber: number },
-): Promise<{ readonly next: number; readonly stdout: number; readonly stderr: number }> {
-  const rows = await transaction
-    .selectFrom("log_chunk")
-    .select((select) => [
-      "stream",
-      select.fn.max<number>("sequence").as("last"),
-      select.fn.sum<number | string>(select.fn<number>("length", ["text"])).as("characters"),
-    ])
-    .where("step_run_id", "=", of.stepRunId)
-    .where("attempt_number", "=", of.attemptNumber)
-    .groupBy("stream")
-    .execute();
-  const charactersOf = (stream: string): number => Number(rows.find((row) => row.stream === stream)?.characters ?? 0);
-  return {
-    next: Math.max(-1, ...rows.map(({ last }) => Number(last))) + 1,
-    stdout: charactersOf("stdout"),
-    stderr: charactersOf("stderr"),
-  };
 }

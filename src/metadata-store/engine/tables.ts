@@ -241,6 +241,22 @@ export interface PipelineTables {
     text: string;
     at_ms: number;
   };
+  log_segment: {
+    step_run_id: string;
+    attempt_number: number;
+    first_sequence: number;
+    last_sequence: number;
+    blob_id: number;
+    start_byte: number;
+    size_bytes: number;
+    stdout_characters: number;
+    stderr_characters: number;
+  };
+  log_blob: {
+    id: number;
+    digest: string;
+    size_bytes: number;
+  };
   sensor: {
     project: string;
     pipeline: string;

@@ -434,6 +434,12 @@ create table "late" (
   "due_at_ms" bigint not null
 );
 
+create table "log_blob" (
+  "id" bigint not null,
+  "digest" text not null,
+  "size_bytes" bigint not null
+);
+
 create table "log_chunk" (
   "step_run_id" text not null,
   "attempt_number" bigint not null,
@@ -441,6 +447,18 @@ create table "log_chunk" (
   "stream" text not null,
   "text" text not null,
   "at_ms" bigint not null
+);
+
+create table "log_segment" (
+  "step_run_id" text not null,
+  "attempt_number" bigint not null,
+  "first_sequence" bigint not null,
+  "last_sequence" bigint not null,
+  "blob_id" bigint not null,
+  "start_byte" bigint not null,
+  "size_bytes" bigint not null,
+  "stdout_characters" bigint not null,
+  "stderr_characters" bigint not null
 );
 
 create table "logged_model" (
@@ -1306,7 +1324,13 @@ CREATE UNIQUE INDEX interval_ledger_key ON interval_ledger USING btree (project,
 
 CREATE UNIQUE INDEX late_pkey ON late USING btree (project, pipeline, step, subject);
 
+CREATE UNIQUE INDEX log_blob_pkey ON log_blob USING btree (id);
+
 CREATE UNIQUE INDEX log_chunk_pkey ON log_chunk USING btree (step_run_id, attempt_number, sequence);
+
+CREATE INDEX log_segment_of_blob ON log_segment USING btree (blob_id);
+
+CREATE UNIQUE INDEX log_segment_pkey ON log_segment USING btree (step_run_id, attempt_number, first_sequence);
 
 CREATE INDEX logged_model_experiment ON logged_model USING btree (experiment_id, created_at_ms);
 

@@ -317,8 +317,15 @@ CREATE TABLE late (
      due_at_ms bigint not null,
      primary key (project, pipeline, step, subject));
 
+CREATE TABLE log_blob (id bigint not null primary key, digest text not null, size_bytes bigint not null);
+
 CREATE TABLE log_chunk (step_run_id text not null, attempt_number bigint not null, sequence bigint not null, stream text not null, text text not null,
     at_ms bigint not null, primary key (step_run_id, attempt_number, sequence));
+
+CREATE TABLE log_segment (step_run_id text not null, attempt_number bigint not null,
+  first_sequence bigint not null, last_sequence bigint not null, blob_id bigint not null, start_byte bigint not null,
+  size_bytes bigint not null, stdout_characters bigint not null, stderr_characters bigint not null,
+  primary key (step_run_id, attempt_number, first_sequence)) without rowid;
 
 CREATE TABLE "logged_model" ("id" text primary key,
   "experiment_id" text not null,
@@ -891,6 +898,8 @@ CREATE INDEX engine_not_stopped on engine_instance (project, stopped, id);
 CREATE INDEX "event_subject" on "event" ("subject_kind",
   "subject",
   "sequence");
+
+CREATE INDEX log_segment_of_blob on log_segment (blob_id);
 
 CREATE INDEX "logged_model_experiment" on "logged_model" ("experiment_id",
   "created_at_ms");

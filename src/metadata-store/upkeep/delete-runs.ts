@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { WriteTransaction } from "../database.ts";
+import { deleteLogsOf } from "./expire.ts";
 
 /** Where a sweep over ended runs is. */
 export interface RunsPlace {
@@ -7,7 +8,9 @@ export interface RunsPlace {
   readonly id: string;
 }
 
-const OF_STEP_RUN = ["log_chunk", "step_input", "step_output", "step_result", "attempt", "cache_entry"] as const;
+/** Values that a statement may have are limited. */
+const STEP_RUNS_A_STATEMENT = 5000;
+const OF_STEP_RUN = ["step_input", "step_output", "step_result", "attempt", "cache_entry"] as const;
 
 /**
  * Removes pipeline runs that ended before a time, with their steps, attempts and logs.
@@ -70,6 +73,12 @@ export async function deleteRuns(
 async function remove(transaction: WriteTransaction, ids: readonly string[]): Promise<void> {
   const runs = sql.join(ids);
   const steps = sql`select id from step_run where pipeline_run_id in (${runs})`;
+  const { rows } = await sql<{ id: string }>`${steps}`.execute(transaction);
+  for (let start = 0; start < rows.length; start += STEP_RUNS_A_STATEMENT)
+    await deleteLogsOf(
+      transaction,
+      rows.slice(start, start + STEP_RUNS_A_STATEMENT).map(({ id }) => id),
+    );
   for (const table of OF_STEP_RUN)
     await sql`delete from ${sql.table(table)} where step_run_id in (${steps})`.execute(transaction);
   // What they point back from stays.

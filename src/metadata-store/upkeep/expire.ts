@@ -54,17 +54,30 @@ export async function deleteLogs(transaction: WriteTransaction, expiry: Expiry):
     )
     select s.id as id from step_run s
     where s.project = ${project} and s.finished_at_ms < ${beforeMs}
-      and exists (select 1 from log_chunk l where l.step_run_id = s.id)
+      and (exists (select 1 from log_chunk l where l.step_run_id = s.id)
+        or exists (select 1 from log_segment g where g.step_run_id = s.id))
       and not exists (select 1 from asset_version v where v.step_run_id = s.id and v.id in (select id from needed))
     order by s.id limit ${limit}`.execute(transaction);
-  if (rows.length === 0) return 0;
-  await transaction
-    .deleteFrom("log_chunk")
-    .where(
-      "step_run_id",
-      "in",
-      rows.map(({ id }) => id),
-    )
-    .execute();
+  await deleteLogsOf(
+    transaction,
+    rows.map(({ id }) => id),
+  );
   return rows.length;
+}
+
+/** Removes logs of step runs; what they had in storage goes with the garbage, once nothing else is in the same blob. */
+export async function deleteLogsOf(transaction: WriteTransaction, stepRunIds: readonly string[]): Promise<void> {
+  if (stepRunIds.length === 0) return;
+  await transaction.deleteFrom("log_chunk").where("step_run_id", "in", stepRunIds).execute();
+  const blobs = await transaction
+    .selectFrom("log_segment")
+    .select("blob_id")
+    .distinct()
+    .where("step_run_id", "in", stepRunIds)
+    .execute();
+  if (blobs.length === 0) return;
+  await transaction.deleteFrom("log_segment").where("step_run_id", "in", stepRunIds).execute();
+  await sql`
+    delete from log_blob where id in (${sql.join(blobs.map(({ blob_id }) => blob_id))})
+      and not exists (select 1 from log_segment g where g.blob_id = log_blob.id)`.execute(transaction);
 }

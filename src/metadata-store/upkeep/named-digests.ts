@@ -14,6 +14,7 @@ const NAMING: Readonly<Record<string, readonly string[]>> = {
   endpoint: ["options", "strategy"],
   event: ["data", "subject"],
   feature_view_state: ["definition_digest"],
+  log_blob: ["digest"],
   logged_model_param: ["value"],
   logged_model_tag: ["value"],
   model_version: ["source", "storage_location"],

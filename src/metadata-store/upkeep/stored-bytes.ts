@@ -36,14 +36,33 @@ export async function listModelSources(
   return rows.map(({ name, version, location }) => ({ name, version: Number(version), location }));
 }
 
-/** Attempts whose log lacks a chunk: its chunks are numbered without gaps from 0. */
+/** Blobs that hold logs. */
+export async function listLogBlobs(
+  transaction: ReadTransaction,
+): Promise<readonly { readonly digest: string; readonly sizeBytes: number }[]> {
+  const rows = await transaction.selectFrom("log_blob").select(["digest", "size_bytes"]).execute();
+  return rows.map(({ digest, size_bytes }) => ({ digest, sizeBytes: Number(size_bytes) }));
+}
+
+/** How many step runs have a part of their log in a blob. */
+export async function countLogsIn(transaction: ReadTransaction, digest: string): Promise<number> {
+  const { rows } = await sql<{ count: number | string }>`
+    select count(distinct g.step_run_id) as count from log_blob b join log_segment g on g.blob_id = b.id
+    where b.digest = ${digest}`.execute(transaction);
+  return Number(rows[0]?.count ?? 0);
+}
+
+/** Attempts whose log lacks a chunk: its chunks are numbered without gaps from 0, wherever they are. */
 export async function listLogGaps(
   transaction: ReadTransaction,
 ): Promise<readonly { readonly stepRunId: string; readonly attempt: number; readonly missing: number }[]> {
   const { rows } = await sql<{ id: string; attempt: number | string; missing: number | string }>`
-    select step_run_id as id, attempt_number as attempt, max(sequence) + 1 - count(*) as missing from log_chunk
-    group by step_run_id, attempt_number having max(sequence) + 1 <> count(*) order by 1, 2 limit 1000`.execute(
-    transaction,
-  );
+    select id, attempt, max(last) + 1 - sum(held) as missing from (
+      select step_run_id as id, attempt_number as attempt, max(sequence) as last, count(*) as held from log_chunk
+      group by step_run_id, attempt_number
+      union all
+      select step_run_id, attempt_number, last_sequence, last_sequence - first_sequence + 1 from log_segment
+    ) parts
+    group by id, attempt having max(last) + 1 > sum(held) order by 1, 2 limit 1000`.execute(transaction);
   return rows.map((row) => ({ stepRunId: row.id, attempt: Number(row.attempt), missing: Number(row.missing) }));
 }

@@ -110,12 +110,16 @@ export function createPipelineRunHandlers(platform: Platform): PipelineRunHandle
     },
     getStepRunLog: async ({ params, query }) => {
       await assertOwn(params.id);
-      const page = await readLog(store, { stepRunId: params.id, after: query.after, limit: query.limit });
+      const page = await readLog(platform, { stepRunId: params.id, after: query.after, limit: query.limit });
       return { items: page.pieces.map(toChunk), lastSequence: page.cursor, more: page.more, complete: page.ended };
     },
     async *streamStepRunLog({ params, query, lastEventId, signal }) {
       await assertOwn(params.id);
-      for await (const piece of followLog(store, { stepRunId: params.id, after: lastEventId ?? query.after, signal })) {
+      for await (const piece of followLog(platform, {
+        stepRunId: params.id,
+        after: lastEventId ?? query.after,
+        signal,
+      })) {
         yield { sequence: piece.cursor, data: toChunk(piece) } satisfies StreamedEvent<LogChunk>;
       }
     },
