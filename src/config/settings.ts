@@ -56,7 +56,7 @@ export function readSettings(
     searchPath: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
     installer: Object.fromEntries(
       Object.entries(environment).flatMap(([name, value]) =>
-        value === undefined || /SECRET|TOKEN|PASSPHRASE/.test(name) ? [] : [[name, value]],
+        value === undefined || /SECRET|TOKEN|PASSPHRASE|PASSWORD/.test(name) ? [] : [[name, value]],
       ),
     ),
     variable: (name) => nonEmpty(environment[name]),

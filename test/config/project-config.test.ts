@@ -85,6 +85,14 @@ describe("settings", () => {
     ]);
   });
 
+  it("keeps passwords from those who install packages", () => {
+    const { installer } = readSettings(
+      { PGPASSWORD: "p", MY_SECRET: "s", A_TOKEN: "t", HTTPS_PROXY: "http://proxy" },
+      false,
+    );
+    assert.deepEqual(installer, { HTTPS_PROXY: "http://proxy" });
+  });
+
   it("turn colour off where it would be noise", () => {
     assert.equal(readSettings({ NO_COLOR: "1" }, true).color, false);
     assert.equal(readSettings({}, false).color, false);
