@@ -258,6 +258,27 @@ describeStores("pushes to feature views", (kind) => {
     }
   });
 
+  it("are not lost where a version comes online beside them", async () => {
+    const bench = await openPushed(kind);
+    const minutes = Array.from({ length: 40 }, (_, index) => index + 1);
+    const at = (minute: number): string => `2026-01-01T11:${String(minute).padStart(2, "0")}:00Z`;
+    const pushAll = async (): Promise<void> => {
+      for (const minute of minutes)
+        await push(bench, {
+          push_source_name: "live_x",
+          df: { driver_id: [1, 2], at: [at(minute), at(minute)], x: [minute, minute] },
+        });
+    };
+    const makeVersions = async (): Promise<void> => {
+      for (const minute of [5, 12, 21, 33]) {
+        await bench.make("plain", plain(1, `11:${String(minute).padStart(2, "0")}`, minute), "append");
+        await bench.features.catchUp();
+      }
+    };
+    await Promise.all([pushAll(), makeVersions()]);
+    assert.deepEqual(await xs(bench), [40, 40]);
+  });
+
   it("are no skew: what was read of them is compared with the version that has them, and not before", async () => {
     const bench = await openPushed(kind);
     await push(bench, frame(1, "11:30", 10));

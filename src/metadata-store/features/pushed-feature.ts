@@ -150,29 +150,26 @@ export async function deleteOvertakenPushes(
     readonly limit: number;
   },
 ): Promise<string | undefined> {
-  const { project, view, generation, after, limit } = place;
-  const { rows } = await sql<{ entity_key: string; is_overtaken: number }>`
-    select p.entity_key as entity_key, case when p.key_columns <> ${place.keyColumns} then 1
-      when o.event_us is null then 0
-      when o.event_us > p.event_us + ${place.availableAfterUs} then 1
-      when o.event_us < p.event_us + ${place.availableAfterUs} then 0
-      when coalesce(o.created_us, ${BEFORE_ALL}) > coalesce(p.created_us, ${BEFORE_ALL}) then 1
-      when coalesce(o.created_us, ${BEFORE_ALL}) < coalesce(p.created_us, ${BEFORE_ALL}) then 0
-      when p.pushed_at_ms < ${place.madeAtMs} then 1
-      else 0 end as is_overtaken
-    from pushed_feature p left join online_feature o
-      on o.project = p.project and o.view = p.view and o.generation = ${generation} and o.entity_key = p.entity_key
-    where p.project = ${project} and p.view = ${view} and p.entity_key > ${after}
-    order by p.entity_key limit ${limit}`.execute(transaction);
-  const overtaken = rows.flatMap((row) => (Number(row.is_overtaken) === 1 ? [row.entity_key] : []));
-  if (overtaken.length > 0)
-    await transaction
-      .deleteFrom("pushed_feature")
-      .where("project", "=", project)
-      .where("view", "=", view)
-      .where("entity_key", "in", overtaken)
-      .execute();
-  return rows.length < limit ? undefined : rows.at(-1)?.entity_key;
+  const { project, view, generation, after, limit, availableAfterUs, madeAtMs } = place;
+  const { rows } = await sql<{ entity_key: string }>`
+    select entity_key from pushed_feature where project = ${project} and view = ${view} and entity_key > ${after}
+    order by entity_key limit ${limit}`.execute(transaction);
+  const last = rows.at(-1)?.entity_key;
+  if (last === undefined) return undefined;
+  // One statement: a push that comes beside it is judged as it is by then.
+  await sql`
+    delete from pushed_feature
+    where project = ${project} and view = ${view} and entity_key > ${after} and entity_key <= ${last}
+      and (key_columns <> ${place.keyColumns} or exists (
+        select 1 from online_feature o
+        where o.project = pushed_feature.project and o.view = pushed_feature.view
+          and o.generation = ${generation} and o.entity_key = pushed_feature.entity_key
+          and (o.event_us > pushed_feature.event_us + ${availableAfterUs}
+            or (o.event_us = pushed_feature.event_us + ${availableAfterUs}
+              and (coalesce(o.created_us, ${BEFORE_ALL}) > coalesce(pushed_feature.created_us, ${BEFORE_ALL})
+                or (coalesce(o.created_us, ${BEFORE_ALL}) = coalesce(pushed_feature.created_us, ${BEFORE_ALL})
+                  and pushed_feature.pushed_at_ms < ${madeAtMs}))))))`.execute(transaction);
+  return rows.length < limit ? undefined : last;
 }
 
 /** Removes up to `limit` pushed values whose event time lies before a moment. @returns how many they were */
@@ -184,6 +181,7 @@ export async function deleteExpiredPushes(
     .deleteFrom("pushed_feature")
     .where("project", "=", project)
     .where("view", "=", view)
+    .where("event_us", "<", beforeUs)
     .where("entity_key", "in", (query) =>
       query
         .selectFrom("pushed_feature")
