@@ -8,7 +8,7 @@ const KEY = "a key of more than sixteen characters '; --";
 const secret = (name: string): string | undefined => ({ PERSON_KEY: KEY })[name];
 const DECLARED = { capture: { files: "*.csv" }, contract: "c.yaml" };
 
-type Property = readonly [name: string, type: string, treatment?: object, options?: object];
+type Property = readonly [name: string, type: string, treatment?: object | undefined, options?: object];
 
 function contractOf(properties: readonly Property[], treatment?: unknown): string {
   const custom = (value: unknown): object =>
@@ -149,6 +149,24 @@ describeStores("duplicate rows", (kind) => {
       [{ n: 180_000, ids: 180_000, last: 1 }],
     );
     assert.equal(contentOf(versions[0]).treated?.["id: deduplicate"], Math.ceil(180_000 / 97));
+  });
+
+  it("and rows that are held are not among those that a warning says are published", async () => {
+    const project = await openDataProject(kind);
+    const warning = { type: "custom", engine: "esteira", implementation: "n < 5", severity: "warning", id: "small" };
+    await project.write(
+      "c.yaml",
+      contractOf(
+        [
+          ["id", "integer", undefined, { required: true }],
+          ["n", "integer", undefined, { quality: [warning] }],
+        ],
+        { deduplicate: { by: "id" } },
+      ),
+    );
+    await project.write("a.csv", "id,n\n1,9\n1,8\n2,7\n,6\n3,1\n");
+    await project.runCapture(DECLARED);
+    assert.ok(project.logged.includes("warning: 2 rows break small and are published"), project.logged.join("\n"));
   });
 
   it("need columns that the contract has", () => {

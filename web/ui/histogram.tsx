@@ -1,4 +1,5 @@
 import type { Histogram } from "#api";
+import { shownBins } from "../models/shown-bins.ts";
 import { useLanguage } from "./language.tsx";
 
 const WIDTH = 180;
@@ -11,7 +12,7 @@ const MOST_LETTERS = 40;
 /** Counts between edges, as small bars. */
 export function HistogramBars({ histogram }: { readonly histogram: Histogram }) {
   const { t, format } = useLanguage();
-  const { edges, counts } = histogram;
+  const { edges, counts } = shownBins(histogram);
   // In halves: the distance of two numbers may be beyond all numbers.
   const at = (index: number): number => {
     const [low = 0, value = 0, high = 0] = [edges[0], edges[index], edges.at(-1)];
@@ -21,7 +22,7 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
   const densities = counts.map((count, index) => count / Math.max(Number.EPSILON, at(index + 1) - at(index)));
   const largest = Math.max(Number.EPSILON, ...densities);
   const edge = (index: number): string => {
-    const value = histogram.edges[index];
+    const value = edges[index];
     if (value === undefined) return "";
     return histogram.isTime === true ? format.date(value) : format.number(value, 3);
   };
@@ -31,7 +32,7 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={t("profile.histogram", { from: edge(0), to: edge(histogram.edges.length - 1) })}
+        aria-label={t("profile.histogram", { from: edge(0), to: edge(edges.length - 1) })}
       >
         {counts.map((count, index) => {
           const height = count === 0 ? 0 : Math.max(1.5, ((densities[index] ?? 0) / largest) * HEIGHT);
@@ -50,7 +51,7 @@ export function HistogramBars({ histogram }: { readonly histogram: Histogram }) 
       </svg>
       <div className="histogram-edges">
         <span>{edge(0)}</span>
-        <span>{edge(histogram.edges.length - 1)}</span>
+        <span>{edge(edges.length - 1)}</span>
       </div>
     </div>
   );

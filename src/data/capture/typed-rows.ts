@@ -256,17 +256,23 @@ function splitRows(
       ? undefined
       : `select ${stored} from ${typed} where coalesce(${anyBroken(errors)}, false)`;
   };
-  const unbroken = errors.length === 0 ? "" : ` where not coalesce(${anyBroken(errors)}, false)`;
+  const unbroken = errors.length === 0 ? [] : [`not coalesce(${anyBroken(errors)}, false)`];
+  const isPublished = isDuplicate === undefined ? unbroken : [...unbroken, kept];
   return {
     columns,
     good,
     distinguished:
       deduplication === undefined
         ? undefined
-        : `select "__file"::BIGINT as file, "__record"::BIGINT as record, ${distinctionOf(columns, deduplication)} from ${typed}${unbroken}`,
+        : `select "__file"::BIGINT as file, "__record"::BIGINT as record, ${distinctionOf(columns, deduplication)} from ${typed}${unbroken.map((condition) => ` where ${condition}`).join("")}`,
     bad,
     held,
-    warnings: new Map(warnings.map(({ id, breaks }) => [id, `select count(*) as n from ${typed} where ${breaks}`])),
+    warnings: new Map(
+      warnings.map(({ id, breaks }) => [
+        id,
+        `select count(*) as n from ${typed} where ${[`(${breaks})`, ...isPublished].join(" and ")}`,
+      ]),
+    ),
   };
 }
 
