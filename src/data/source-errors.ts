@@ -148,6 +148,19 @@ export const replicationLost: ErrorFactory<{ source: string; slot: string; datas
       "Read the table anew (`esteira capture DATASET --again all`): a slot is made again where there is none. Keep others from moving or dropping the slot, and raise `max_slot_wal_keep_size` of the server when it gave the slot up.",
   });
 
+export const streamGap: ErrorFactory<{ source: string; dataset: string; from: string; to: string }> = defineError(
+  "DATA_STREAM_GAP",
+  {
+    status: 409,
+    message: ({ source, from, to }) =>
+      `${source} let go of messages before they were read: those from ${from} to ${to}; nothing was published`,
+    hint: ({ dataset }) =>
+      `Go on behind them with gaps: warn, or read what is there from the start: esteira capture ${dataset} --again all`,
+    solve:
+      "Let the step run more often than the stream's limits (`max_age`, `max_bytes`, `max_msgs`) let go of messages, or raise these. What is lost here is lost: `gaps: warn` goes on behind it, `esteira capture DATASET --again all` begins at what the stream still has.",
+  },
+);
+
 export const tapFailed: ErrorFactory<{ source: string; problem: string }> = defineError("DATA_TAP_FAILED", {
   status: 422,
   message: ({ source, problem }) => `Reading ${source} failed: ${problem}; nothing was published`,

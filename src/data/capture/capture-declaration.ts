@@ -5,6 +5,7 @@ import { CHANGED_FILES } from "./ledger.ts";
 import { mysqlSchema, postgresSchema, sqliteSchema } from "./sources/database-declaration.ts";
 import { pushSchema } from "../push/push-declaration.ts";
 import { httpSchema } from "./sources/http-declaration.ts";
+import { natsSchema } from "./sources/nats-declaration.ts";
 import { singerSchema } from "./sources/singer-declaration.ts";
 import { SOURCE_FORMATS } from "./source-file.ts";
 import { writeSchema } from "../write-declaration.ts";
@@ -25,6 +26,7 @@ export const captureSchema = z.strictObject({
     sqlite: sqliteSchema.optional(),
     http: httpSchema.optional(),
     singer: singerSchema.optional(),
+    nats: natsSchema.optional(),
     push: pushSchema.optional().describe("Events that are sent to `POST /api/v1/datasets/NAME/events`."),
     folder: z
       .string()

@@ -76,10 +76,11 @@ async function analyseCapture(
 /** What is read must be all that there is, where the rest is deleted. */
 function wholeProblems({ capture, write }: CaptureDeclaration): Problem[] {
   if (!deletesMissing(write)) return [];
-  const { postgres, mysql, sqlite, http, singer, push } = capture;
+  const { postgres, mysql, sqlite, http, singer, nats, push } = capture;
   if (singer?.replication === "incremental") return [wholeProblem("only the records that are new by the tap's state")];
   if (postgres?.replication !== undefined)
     return [wholeProblem("only the rows that changed; those that are deleted are told by the log")];
+  if (nats !== undefined) return [wholeProblem("only the messages that are new")];
   const part =
     push === undefined
       ? (postgres ?? mysql ?? sqlite ?? http)?.cursor === undefined

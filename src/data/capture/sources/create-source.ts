@@ -8,6 +8,7 @@ import {
 } from "./database-sources.ts";
 import { createFilesSource, type FilesDependencies } from "./files.ts";
 import { createHttpSource } from "./http.ts";
+import { createNatsSource } from "./nats.ts";
 import { createPushSource } from "./push.ts";
 import { createSingerSource, type SingerDependencies } from "./singer.ts";
 import type { Source } from "./source.ts";
@@ -15,7 +16,7 @@ import type { Source } from "./source.ts";
 export interface SourceDependencies extends FilesDependencies, DatabaseDependencies, SingerDependencies {}
 
 /** Keys below `capture` that say what is read. */
-export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http", "singer", "push"] as const;
+export const SOURCES = ["files", "postgres", "mysql", "sqlite", "http", "singer", "nats", "push"] as const;
 
 /** Of `capture`, what is about files alone. */
 const OF_FILES = ["folder", "format", "changed", "version_per", "csv"] as const;
@@ -45,12 +46,13 @@ export function choiceProblems({ capture }: CaptureDeclaration): Problem[] {
 /** The source that a step declares; one without problems of choice. */
 export function createSource(declaration: CaptureDeclaration, dependencies: SourceDependencies): Source {
   const { capture, write } = declaration;
-  const { files, postgres, mysql, sqlite, http, singer, push } = capture;
+  const { files, postgres, mysql, sqlite, http, singer, nats, push } = capture;
   if (postgres !== undefined) return createPostgresSource(postgres, write, dependencies);
   if (mysql !== undefined) return createMysqlSource(mysql, write, dependencies);
   if (sqlite !== undefined) return createSqliteSource(sqlite, write, dependencies);
   if (http !== undefined) return createHttpSource(http, write, dependencies);
   if (singer !== undefined) return createSingerSource(singer, write, dependencies);
+  if (nats !== undefined) return createNatsSource(nats, write, dependencies);
   if (push !== undefined) return createPushSource(push, declaration, dependencies);
   return createFilesSource({ ...capture, files: files ?? [] }, dependencies);
 }
