@@ -165,6 +165,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Run what failed or was cancelled of a backfill again",
     load: () => import("./commands/backfill/retry.ts"),
   },
+  "feature list": {
+    summary: "List feature views, how far they are online, and what was pushed to them",
+    load: () => import("./commands/feature/list.ts"),
+  },
   "dataset list": {
     summary: "List datasets with versions, rows and quarantine",
     load: () => import("./commands/dataset/list.ts"),

@@ -77,4 +77,6 @@ it("rows pushed online and offline are read at once, outlive a kill, and become 
   const { items } = (await listed.json()) as { items: { push?: { name: string; held: number; lastAtMs?: number } }[] };
   assert.equal(items[0]?.push?.name, "live");
   assert.equal(typeof items[0]?.push?.lastAtMs, "number");
+  const { stdout } = await runEsteira(folder, ["feature", "list"]);
+  assert.match(stdout, /^stats +rides +1 +\d of 2 +live +\d +\d{4}-/m);
 });
