@@ -6,6 +6,7 @@ const TARGETS: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(pipeline|schedule|sensor)\b/, ["overview", "pipelines"]],
   [/^asset(_version)?\b/, ["overview", "datasets", "models", "assets", "lineage", "dashboards", "notebooks"]],
   [/^(quarantine|contract|dataset)\w*/, ["overview", "datasets"]],
+  [/^feature_view\b/, ["datasets"]],
   [/^(run|experiment|logged_model)\b/, ["tracking"]],
   [/^(registered_model|model|model_version|model_alias|verdict|alias)\b/, ["overview", "models", "registry"]],
   [

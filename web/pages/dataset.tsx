@@ -6,6 +6,7 @@ import { treatmentMessages } from "../messages/treatments.ts";
 import { address } from "../routes/address.ts";
 import { queries } from "../services/queries.ts";
 import { VersionLinks } from "../ui/asset-links.tsx";
+import { FeatureViewsPanel } from "../ui/feature-views.tsx";
 import { HistogramBars, TopValues, ValueBars } from "../ui/histogram.tsx";
 import { useLanguage } from "../ui/language.tsx";
 import { LineageView } from "../ui/lineage-view.tsx";
@@ -140,6 +141,7 @@ function ColumnsTab({ dataset }: { readonly dataset: DatasetDetail }) {
       <ChecksPanel checks={dataset.checks} />
       <MergedFigures merged={dataset.merged} />
       <TreatmentsPanel dataset={dataset} />
+      <FeatureViewsPanel dataset={dataset.name} />
       <ReadPanel dataset={dataset} />
     </>
   );

@@ -51,6 +51,7 @@ export const queries = {
     one(["datasets", name, "rows"], "getDatasetRows", { params: { name }, query }),
   quarantine: (name: string, query: QueryOf<"listQuarantinedRows">) =>
     pages(["datasets", name, "quarantine"], "listQuarantinedRows", { params: { name }, query }),
+  featureViews: () => one(["datasets", "", "feature-views"], "listFeatureViews", {}),
   assetVersions: (name: string) => pages(["assets", name], "listAssetVersions", { params: { name } }),
   models: () => pages(["models"], "listModels", {}),
   model: (name: string) => one(["models", name], "getModel", { params: { name } }),
