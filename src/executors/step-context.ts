@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Json } from "#base";
@@ -50,18 +50,18 @@ export async function writeStepContext(
 }
 
 /**
- * Writes the file that `ESTEIRA_CONTEXT` names.
+ * Writes the file that `ESTEIRA_CONTEXT` names. At once: on other threads, two small files cost several times as much.
  *
  * @param folder absolute, writable by the process
  * @param facts what the file says beside the folder of the outputs
  */
-export async function writeContext(folder: string, facts: object): Promise<StepContext> {
+export function writeContext(folder: string, facts: object): StepContext {
   const outputFolder = join(folder, "output");
-  await mkdir(outputFolder, { recursive: true });
+  mkdirSync(outputFolder, { recursive: true });
   const file = join(folder, "context.json");
   const outputFile = join(folder, "outputs");
-  await writeFile(outputFile, "");
-  await writeFile(file, JSON.stringify({ ...facts, outputFolder }, undefined, 2));
+  writeFileSync(outputFile, "");
+  writeFileSync(file, JSON.stringify({ ...facts, outputFolder }, undefined, 2));
   return {
     outputFolder,
     outputFile,

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { outputsMalformed } from "./errors.ts";
 import { maskSecrets } from "./drivers/output-reader.ts";
 
@@ -22,32 +21,34 @@ export async function readStepOutputs(
   path: string,
   secrets: readonly string[],
 ): Promise<Readonly<Record<string, string>>> {
-  const outputs = parseStepOutputs(await readSmallFile(path));
+  const outputs = parseStepOutputs(readSmallFile(path));
   return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, maskSecrets(value, secrets)]));
 }
 
-async function readSmallFile(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw outputsMalformed({ reason: `it cannot be read (${error.code ?? "unknown"})` }, error);
-    },
-  );
-  if (file === undefined) return "";
+/** At once: on other threads, opening it alone costs several times as much. */
+function readSmallFile(path: string): string {
+  let file: number;
   try {
-    const stats = await file.stat();
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    if (code === "ENOENT") return "";
+    throw outputsMalformed({ reason: `it cannot be read (${code})` }, error);
+  }
+  try {
+    const stats = fstatSync(file);
     if (!stats.isFile()) throw outputsMalformed({ reason: "it is no file any more" });
     if (stats.size > LARGEST_BYTES)
       throw outputsMalformed({ reason: `it has ${stats.size} bytes, and at most ${LARGEST_BYTES} are allowed` });
     if (stats.size === 0) return "";
     const bytes = Buffer.alloc(stats.size);
-    const { bytesRead } = await file.read(bytes, 0, stats.size, 0);
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, bytesRead));
+    const length = readSync(file, bytes, 0, stats.size, 0);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, length));
   } catch (error) {
     if (error instanceof TypeError) throw outputsMalformed({ reason: "it is not UTF-8" }, error);
     throw error;
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

@@ -61,7 +61,7 @@ export async function runScriptOnce(
       { format: "delta/1", path: folder, files: [file], columns, version: GIVEN_VERSION },
     ]),
   );
-  const context = await writeContext(folder, {
+  const context = writeContext(folder, {
     project,
     pipeline,
     step,
