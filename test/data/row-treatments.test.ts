@@ -169,6 +169,20 @@ describeStores("duplicate rows", (kind) => {
     assert.ok(project.logged.includes("warning: 2 rows break small and are published"), project.logged.join("\n"));
   });
 
+  it("are left out of what an attempt says that finds the version made", async () => {
+    const project = await openDataProject(kind);
+    await project.write("c.yaml", contractOf(columns, { deduplicate: { by: "id" } }));
+    await project.write("a.csv", "id,seq,v\n1,1,a\n1,1,b\n2,1,BAD\n");
+    const first = await project.attempt(project.capture, DECLARED, "s1");
+    const again = await project.attempt(project.capture, DECLARED, "s1");
+    assert.deepEqual(again.facts, first.facts);
+    assert.deepEqual(
+      [again.facts?.["published"], again.facts?.["quarantined"], again.facts?.["duplicates"]],
+      [1, 1, 1],
+    );
+    assert.deepEqual(again.made[0]?.digest, first.made[0]?.digest);
+  });
+
   it("need columns that the contract has", () => {
     const problems = (treatment: unknown): string => problemsOf(contractOf(columns, treatment));
     assert.match(problems({ deduplicate: { by: ["idd"] } }), /has no property "idd" Did you mean "id"/);
@@ -261,6 +275,24 @@ describeStores("outliers that follow from the values", (kind) => {
     assert.deepEqual(contentOf(huge.version).bounds?.["v"]?.spread?.values, 44);
   });
 
+  it("may be told by an earlier version, so that they do not drift with what comes", async () => {
+    const reference = { method: "iqr", reference: 1, action: "hold" };
+    const { project, version } = await capture(reference);
+    assert.deepEqual(contentOf(version).bounds?.["v"]?.high, 61.5);
+    const far = Array.from({ length: 40 }, (_, index) => 1000 + index);
+    await project.write("b.csv", `id,v\n1,33\n${far.map((value) => `2,${value}\n`).join("")}`);
+    const later = await project.runCapture(DECLARED);
+    assert.deepEqual(contentOf(later.versions[0]).bounds?.["v"]?.high, 61.5);
+    assert.deepEqual(contentOf(later.versions[0]).quarantine?.rules, { "outliers:v": 40 });
+    await project.write("c.yaml", contractOf([["v", "integer"]]));
+    await project.write("e.csv", "id,v\n5,5\n");
+    assert.equal((await project.runCapture(DECLARED)).versions[0]?.version, 3);
+    await project.write("c.yaml", contractOf([["v", "integer", { outliers: { ...reference, reference: 3 } }]]));
+    await project.write("f.csv", "id,v\n6,6\n7,7\n");
+    await project.write("g.csv", "id,v\n8,6\n9,7\n");
+    await assert.rejects(project.runCapture(DECLARED), /refer to version 3, in which its values were not measured/);
+  });
+
   it("have a method or bounds", () => {
     const problems = (outliers: object): string => problemsOf(contractOf([["v", "number", { outliers }]]));
     assert.match(problems({ method: "iqr", low: 1, action: "clip" }), /not both/);
@@ -309,6 +341,24 @@ describeStores("tokens", (kind) => {
     const messages = JSON.stringify((await project.held(batch)).map((row) => row["messages"]));
     assert.ok(messages.includes("cpf is a protected value: must have 6 to 30 digits"));
     assert.ok(!messages.includes("529") && !project.logged.join("\n").includes("529"));
+  });
+
+  it("are looked for where rows refer to a dataset of tokens", async () => {
+    const project = await openDataProject(kind, { secret });
+    const token = { tokenise: { secret: "PERSON_KEY", format: "digits" } };
+    await project.write("c.yaml", contractOf([["cpf", "string", token]]));
+    await project.write("people.csv", "cpf\n529.982.247-25\n");
+    await project.runCapture({ ...DECLARED, capture: { files: "people.csv" } }, "people");
+    await project.write("o.yaml", contractOf([["cpf", "string", token, { relationships: [{ to: "people.cpf" }] }]]));
+    await project.write("orders.csv", "cpf\n529.982.247-25\n111.444.777-35\n");
+    const { versions } = await project.run(
+      project.capture,
+      { capture: { files: "orders.csv" }, contract: "o.yaml" },
+      "orders",
+      ["people"],
+    );
+    assert.deepEqual(contentOf(versions[0]).quarantine?.rules, { "reference:cpf": 1 });
+    assert.equal(versions[0]?.rowCount, 1);
   });
 
   it("need a secret and a column that they fit", async () => {

@@ -1,6 +1,6 @@
 import type { AnalyticsConnection } from "../analytics/analytics.ts";
 import type { CompiledContract } from "../contract/rules.ts";
-import { type OutlierBounds, setBounds } from "../contract/outliers.ts";
+import { type OutlierBounds, type Outliers, setBounds, type Spread } from "../contract/outliers.ts";
 import type { FilesPart } from "./read-files.ts";
 
 /** Files of a batch by what they are selected with. */
@@ -12,9 +12,14 @@ export type BatchParts = ReadonlyMap<FilesPart, readonly number[]>;
  */
 export async function findBounds(
   connection: AnalyticsConnection,
-  contract: CompiledContract | undefined,
-  parts: BatchParts,
+  of: {
+    readonly contract: CompiledContract | undefined;
+    readonly parts: BatchParts;
+    /** What values were like in the version that bounds refer to. */
+    referred(outliers: Outliers): Promise<Spread | undefined>;
+  },
 ): Promise<Record<string, OutlierBounds>> {
+  const { contract, parts, referred } = of;
   const found: Record<string, OutlierBounds> = {};
   for (const [name, { outliers }] of contract?.treatments ?? []) {
     if (outliers === undefined) continue;
@@ -24,8 +29,10 @@ export async function findBounds(
       continue;
     }
     const selects = [...parts].flatMap(([part, numbers]) => part.measured(numbers).get(name) ?? []);
-    if (selects.length > 0)
-      found[outliers.column] = await setBounds(connection, outliers, { select: selects.join(" union all ") });
+    if (selects.length === 0) continue;
+    const spread = await referred(outliers);
+    const by = spread === undefined ? { select: selects.join(" union all ") } : { spread };
+    found[outliers.column] = await setBounds(connection, outliers, by);
   }
   return found;
 }

@@ -6,6 +6,7 @@ import type { MadeVersion } from "#pipeline";
 import type { Analytics, AnalyticsConnection, Column } from "../analytics/analytics.ts";
 import type { CompiledContract } from "../contract/rules.ts";
 import { checkDataset, type CheckedDataset, checksFound, type DatasetChecks } from "../contract/check-dataset.ts";
+import { referredSpread } from "../contract/recorded-bounds.ts";
 import { measuredVersions } from "../contract/measured-versions.ts";
 import type { KeyedHashes } from "../contract/keyed-hash.ts";
 import { type HeldRows, storeHeldRows } from "../contract/quarantine-file.ts";
@@ -228,7 +229,7 @@ async function publish(
   const readable = reads.flatMap(({ typed }) => (typed === undefined ? [] : [typed]));
   const total = reads.reduce((sum, read) => sum + totalOf(read), 0);
   const superseded = reads.flatMap(({ typed, file }) => (typed === undefined ? [] : file.supersedes));
-  const { treated, bounds } = await treatBatch(batch, connection, byPart(reads));
+  const { treated, bounds } = await treatBatch(dependencies, batch, connection, byPart(reads));
   const distinct = total - (batch.duplicates?.total ?? 0);
   let held: ReadonlyMap<ReadFile, HeldRows> | undefined;
   let supersededRows: number | undefined;
@@ -295,12 +296,17 @@ async function publish(
 
 /** Finds what treatments need to know of all rows, and counts what they change. */
 async function treatBatch(
+  { store }: CaptureDependencies,
   batch: CaptureBatch,
   connection: AnalyticsConnection,
   parts: BatchParts,
 ): Promise<Required<Pick<DatasetContent, "treated" | "bounds">>> {
   const { duplicates, contract } = batch;
-  const bounds = await findBounds(connection, contract?.compiled, parts);
+  const bounds = await findBounds(connection, {
+    contract: contract?.compiled,
+    parts,
+    referred: (outliers) => referredSpread(store, batch, outliers),
+  });
   for (const [column, found] of Object.entries(bounds)) batch.log(describeBounds(column, found));
   const treated = await countTreated(connection, parts);
   for (const [name, count] of Object.entries(treated)) batch.log(`${name}: ${formatQuantity(count, "value")} changed`);

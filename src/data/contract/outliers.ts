@@ -16,17 +16,25 @@ export const outliersSchema = z.strictObject({
   method: z.enum(METHOD_NAMES).optional(),
   factor: z.number().positive().optional(),
   least: z.int().min(3).optional(),
+  reference: z.int().min(1).optional(),
   action: z.enum(["clip", "missing", "hold"]),
 });
 
 export type OutliersDeclaration = z.infer<typeof outliersSchema>;
 
 /** What is wrong with the bounds that are declared. */
-export function outlierProblem({ low, high, method, factor, least }: OutliersDeclaration): string | undefined {
+export function outlierProblem({
+  low,
+  high,
+  method,
+  factor,
+  least,
+  reference,
+}: OutliersDeclaration): string | undefined {
   const hasBounds = low !== undefined || high !== undefined;
   if (method !== undefined) return hasBounds ? "outliers has a method or bounds (low, high), not both" : undefined;
-  if (factor !== undefined || least !== undefined)
-    return `factor and least are for bounds that follow from the values: say a method (${METHOD_NAMES.join(", ")})`;
+  if (factor !== undefined || least !== undefined || reference !== undefined)
+    return `factor, least and reference are for bounds that follow from the values: say a method (${METHOD_NAMES.join(", ")})`;
   return hasBounds && (low ?? -Infinity) <= (high ?? Infinity)
     ? undefined
     : `outliers needs low, high, or both, low below high; or a method (${METHOD_NAMES.join(", ")})`;
