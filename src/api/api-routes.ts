@@ -69,6 +69,7 @@ import type * as requests from "./requests.ts";
 import type { ResourceKind } from "./resource.ts";
 import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
+import type { StateGrid } from "./state-grid.ts";
 import type { WindowReport } from "./window-report.ts";
 
 /** What each call of the HTTP API takes and answers, by the name of what it does. */
@@ -90,6 +91,7 @@ export interface ApiShapes {
     query: requests.StepRunsQuery;
     response: Page<StepRun>;
   };
+  readonly getPipelineRunGrid: { params: requests.IdParams; response: StateGrid };
   readonly cancelPipelineRun: { params: requests.IdParams; response: requests.Acknowledged };
   readonly resumePipelineRun: { params: requests.IdParams; body: RunResume; response: requests.Acknowledged };
   readonly getStepRunLog: { params: requests.IdParams; query: requests.LogQuery; response: StepRunLog };
@@ -101,6 +103,7 @@ export interface ApiShapes {
   readonly listPools: { response: Pools };
   readonly listQueue: { response: WorkQueue };
   readonly listPartitions: { params: requests.NameParams; query: requests.PageQuery; response: Page<PartitionState> };
+  readonly getPartitionGrid: { params: requests.NameParams; response: StateGrid };
   readonly previewBackfill: { params: requests.NameParams; body: NewBackfill; response: BackfillPreview };
   readonly createBackfill: { params: requests.NameParams; body: NewBackfill; response: requests.Acknowledged };
   readonly listBackfills: { query: requests.PageQuery; response: Page<BackfillSummary> };
@@ -246,6 +249,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listPools: read("listPools", "pools", "pipeline-run"),
   listQueue: read("listQueue", "queue", "pipeline-run"),
   listPartitions: read("listPartitions", "pipelines/:name/partitions", "pipeline"),
+  getPartitionGrid: read("getPartitionGrid", "pipelines/:name/partitions/grid", "pipeline"),
   previewBackfill: change("previewBackfill", "pipelines/:name/backfills/preview", "run", "pipeline"),
   createBackfill: change("createBackfill", "pipelines/:name/backfills", "run", "pipeline"),
   listBackfills: read("listBackfills", "backfills", "pipeline-run"),
@@ -258,6 +262,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   listPipelineRuns: read("listPipelineRuns", "pipeline-runs", "pipeline-run"),
   getPipelineRun: read("getPipelineRun", "pipeline-runs/:id", "pipeline-run"),
   listStepRuns: read("listStepRuns", "pipeline-runs/:id/step-runs", "pipeline-run"),
+  getPipelineRunGrid: read("getPipelineRunGrid", "pipeline-runs/:id/grid", "pipeline-run"),
   cancelPipelineRun: change("cancelPipelineRun", "pipeline-runs/:id/cancel", "cancel", "pipeline-run"),
   resumePipelineRun: change("resumePipelineRun", "pipeline-runs/:id/resume", "run", "pipeline-run"),
   acknowledgePipelineRun: change(

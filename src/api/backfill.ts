@@ -1,6 +1,6 @@
 /** Body of `POST pipelines/:name/backfills`: what is to be made. */
 export interface NewBackfill {
-  /** Names, times, keys, ranges `FIRST..LAST`, or lists of these with commas; else `from` and `to`; else all that are over. */
+  /** Names, times, keys, ranges `FIRST..LAST`, or lists with commas; else `from` and `to`; else all that are over. */
   readonly partitions?: readonly string[] | undefined;
   /** The first partition: its name, or a moment in it. */
   readonly from?: string | undefined;

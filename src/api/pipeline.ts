@@ -215,6 +215,8 @@ export interface PipelineDetail extends PipelineSummary {
     readonly pipeline?: string | undefined;
   }[];
   readonly params: readonly PipelineParam[];
+  /** It makes its assets by partitions. */
+  readonly hasPartitions?: boolean | undefined;
   /** The YAML text as it was registered. */
   readonly definition?: string | undefined;
 }

@@ -26,6 +26,7 @@ import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, 
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
+import type { GridState, StateGrid, StateGridRow } from "./state-grid.ts";
 import type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 
 export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "push", "work", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
@@ -287,7 +288,7 @@ export const stepReferenceSchema: z.ZodType<StepReference> = z.object({
 }).describe("A step that makes or reads an asset.");
 
 export const newBackfillSchema: z.ZodType<NewBackfill> = z.object({
-  "partitions": z.array(z.string()).optional().describe("Names, times, keys, ranges `FIRST..LAST`, or lists of these with commas; else `from` and `to`; else all that are over."),
+  "partitions": z.array(z.string()).optional().describe("Names, times, keys, ranges `FIRST..LAST`, or lists with commas; else `from` and `to`; else all that are over."),
   "from": z.string().optional().describe("The first partition: its name, or a moment in it."),
   "to": z.string().optional().describe("The last partition, included."),
   "all": z.boolean().optional().describe("Also those that were made of what is there now."),
@@ -1302,6 +1303,7 @@ export const pipelineDetailSchema: z.ZodType<PipelineDetail> = z.object({
   "edges": z.array(pipelineEdgeSchema),
   "externalAssets": z.array(z.object({ "asset": z.string(), "readBy": z.string(), "pipeline": z.string().optional() })).describe("Assets read that steps of other pipelines make."),
   "params": z.array(pipelineParamSchema),
+  "hasPartitions": z.boolean().optional().describe("It makes its assets by partitions."),
   "definition": z.string().optional().describe("The YAML text as it was registered."),
 });
 
@@ -1593,6 +1595,20 @@ export const signingKeysSchema: z.ZodType<SigningKeys> = z.object({
   "items": z.array(signingKeySchema).describe("Newest first."),
   "more": z.boolean().describe("There are older ones, which are not told."),
 });
+
+export const gridStateSchema: z.ZodType<GridState> = z.enum(["succeeded", "cached", "failed", "running", "waiting", "queued", "pending", "skipped", "cancelled", "missing"]).describe("What a cell of a grid can be; `missing`: it never ran.");
+
+export const stateGridRowSchema: z.ZodType<StateGridRow> = z.object({
+  "step": z.string(),
+  "states": z.string().describe("A letter for each cell: `s` succeeded, `c` reused, `f` failed, `r` running, `w` waiting, `q` queued, `p` pending, `k` skipped, `x` cancelled, `-` none."),
+  "ids": z.string().describe("Of a pipeline run: the ids of the step runs, 26 characters each, one behind the other; else nothing."),
+}).describe("One step, with a letter for each of its cells: thousands of them are answered at once.");
+
+export const stateGridSchema: z.ZodType<StateGrid> = z.object({
+  "steps": z.array(stateGridRowSchema).describe("Steps in the order of the graph. Of partitions all have the same number of cells."),
+  "columns": z.array(z.string()).describe("Names of the partitions, the oldest first; of a pipeline run none."),
+  "pipelineRuns": z.string().describe("The newest pipeline run of each partition, 26 characters each, spaces where there is none."),
+}).describe("Steps by items, or by partitions.");
 
 export const windowScoreSchema: z.ZodType<WindowScore> = z.object({
   "metric": z.string().describe("`roc_auc`, `estimated_rmse`, `drift.psi`, `null_share`, …"),

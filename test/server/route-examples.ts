@@ -45,6 +45,8 @@ const api: Examples<keyof ApiShapes> = {
   createPipelineRun: { params: { name: "none" }, body: { params: { depth: 6 } } },
   previewBackfill: { params: { name: "none" }, body: { from: "2026-01-01" } },
   createBackfill: { params: { name: "none" }, body: { all: true } },
+  getPartitionGrid: { params: { name: "none" } },
+  getPipelineRunGrid: { params: { id: "x" } },
   listPartitions: { params: { name: "none" }, query: { limit: 1 } },
   listSchedules: {},
   listRetrainings: {},

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
 import { Link, useParams } from "@tanstack/react-router";
 import type { PipelineRunDetail, StepRun, StepRunStatus } from "#api";
 import { isOver, runActions, runState, stepProgress, stepState } from "../models/run.ts";
@@ -21,6 +22,8 @@ import { loadOfKind, stepEdges, stepNode } from "../ui/step-node.tsx";
 import { StepRunFacts } from "../ui/step-run-facts.tsx";
 import { Ago, Command, Copy, Digest, Facts, Figure, RunDuration } from "../ui/text.tsx";
 import { TimelineView } from "../ui/timeline.tsx";
+
+const RunGrid = lazy(() => import("../ui/run-grid.tsx"));
 
 const LARGEST_GRAPH = 150;
 /** From here on the timeline can be filtered. */
@@ -133,6 +136,11 @@ function RunBody({ run }: { readonly run: PipelineRunDetail }) {
       <WaitingNotes run={run} />
       <RunFigures run={run} />
       <ParamsPanel params={run.params} />
+      {run.stepRunCount > MANY_STEPS && (
+        <Suspense fallback={null}>
+          <RunGrid run={run} onOpen={select} />
+        </Suspense>
+      )}
       <Panel
         title={t("run.timeline")}
         icon="clock"

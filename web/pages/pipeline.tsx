@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import type { NewPipelineRun, PipelineDetail, PipelineStep } from "#api";
 import { valueText } from "../models/format.ts";
 import { lastStepState } from "../models/run.ts";
@@ -23,6 +23,8 @@ import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
 import { Ago, Copy, Facts } from "../ui/text.tsx";
 import { TriggerList } from "../ui/trigger-list.tsx";
+
+const PartitionGrid = lazy(() => import("../ui/partition-grid.tsx"));
 
 /** More steps than this are listed, not drawn. */
 const LARGEST_GRAPH = 300;
@@ -49,6 +51,11 @@ export function PipelinePage() {
         {(data) => (
           <>
             <GraphPanel pipeline={data} />
+            {data.hasPartitions === true && (
+              <Suspense fallback={null}>
+                <PartitionGrid pipeline={data.name} />
+              </Suspense>
+            )}
             <SensorsPanel pipeline={data} />
             <RetrainingPanel pipeline={data.name} />
             <Tabs

@@ -8,6 +8,13 @@ export const commands = {
   unpausePipeline: (name: string) => call("unpausePipeline", { params: { name } }),
   cancelRun: (id: string) => call("cancelPipelineRun", { params: { id } }),
   resumeRun: (id: string) => call("resumePipelineRun", { params: { id }, body: {} }),
+  retryStepRuns: (id: string, stepRuns: readonly string[]) =>
+    call("resumePipelineRun", { params: { id }, body: { stepRuns } }),
+  makePartitions: (name: string, partitions: readonly string[]) =>
+    call("createBackfill", { params: { name }, body: { partitions, all: true } }),
+  /** Id of the first step run of a step; undefined where the run has none. */
+  findStepRun: async (id: string, step: string) =>
+    (await call("listStepRuns", { params: { id }, query: { step, limit: 1 } })).items[0]?.id,
   acknowledgeRun: (id: string) => call("acknowledgePipelineRun", { params: { id } }),
   acknowledgeAlert: (id: string) => call("acknowledgeAlert", { params: { id } }),
   replayQuarantine: (name: string) => call("replayQuarantine", { params: { name } }),

@@ -42,6 +42,9 @@ export const queries = {
   queue: () => one(["pipeline-runs", "queue"], "listQueue", {}),
   pipelineRuns: (query: QueryOf<"listPipelineRuns">) => pages(["pipeline-runs"], "listPipelineRuns", { query }),
   pipelineRun: (id: string) => one(["pipeline-runs", id], "getPipelineRun", { params: { id } }),
+  /** Apart from what every change has read again: it is large, and looked at by its own clock. */
+  runGrid: (id: string, status: string) => one(["run-grid", id, status], "getPipelineRunGrid", { params: { id } }),
+  partitionGrid: (name: string) => one(["partition-grid", name], "getPartitionGrid", { params: { name } }),
   stepRuns: (id: string, query: QueryOf<"listStepRuns">) =>
     pages(["pipeline-runs", id, "step-runs"], "listStepRuns", { params: { id }, query: { limit: 1000, ...query } }),
   datasets: () => pages(["datasets"], "listDatasets", {}),

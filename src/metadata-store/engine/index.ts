@@ -21,6 +21,7 @@ export {
   setBackfillPartition,
   setBackfillStatus,
 } from "./backfill.ts";
+export { listPartitionSteps, listStepStates, type PartitionSteps, type StepState } from "./state-grid.ts";
 export { listCachedKeys, listPartitionRuns, medianPartitionRun, type PartitionRun } from "./partition-runs.ts";
 export { type CacheEntry, getCacheEntry, getLatestCacheEntry, putCacheEntry } from "./cache-entry.ts";
 export {

@@ -113,7 +113,8 @@ function partitionsOf({ definition }: KnownPartitions): PartitionsDefinition {
 
 /**
  * The partitions that texts mean: a name, a time for all its keys, a key for all its times, a range `FIRST..LAST` of
- * times or of keys in their order, `FIRST..LAST:KEY`, or several of these with commas. A side of a range may be left out.
+ * times or of keys in their order, `FIRST..LAST:KEY`, or several of these with commas. A side of a range may be left
+ * out.
  *
  * @throws PIPELINE_PARTITIONS_ABSENT, PIPELINE_PARTITION_UNKNOWN, PIPELINE_PARTITION_NOT_OVER,
  *   PIPELINE_PARTITIONS_EMPTY, PIPELINE_PARTITIONS_TOO_MANY

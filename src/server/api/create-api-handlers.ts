@@ -16,6 +16,7 @@ import { createQueueHandlers } from "../pipeline-runs/queue-handlers.ts";
 import { createRetrainingHandlers } from "../pipelines/retraining-handlers.ts";
 import { createScheduleHandlers } from "../pipelines/schedule-handlers.ts";
 import { createBackfillHandlers } from "../pipelines/backfill-handlers.ts";
+import { createGridHandlers } from "../pipelines/grid-handlers.ts";
 import { createPipelineHandlers } from "../pipelines/pipeline-handlers.ts";
 import { createQueryHandlers } from "../datasets/query-handlers.ts";
 import { createRecipeHandlers } from "../recipes/recipe-handlers.ts";
@@ -32,6 +33,7 @@ export function createApiHandlers(platform: Platform): ApiHandlers {
     ...createChangeHandlers(platform),
     ...createPipelineHandlers(platform),
     ...createBackfillHandlers(platform),
+    ...createGridHandlers(platform),
     ...createQueueHandlers(platform),
     ...createScheduleHandlers(platform),
     ...createRetrainingHandlers(platform),

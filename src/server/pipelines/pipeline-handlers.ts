@@ -53,6 +53,7 @@ export function createPipelineHandlers(
             .filter(({ asset }) => !own.has(asset))
             .map(({ asset }) => ({ asset, readBy: step.name, pipeline: platform.producerOf(asset)?.pipeline })),
         ),
+        ...(definition.partitions === undefined ? {} : { hasPartitions: true }),
         params: Object.entries(definition.params).map(([name, param]) => ({ name, default: param.default })),
       } satisfies PipelineDetail;
     },
