@@ -17,11 +17,15 @@ export interface StartedServer {
   stop(): Promise<void>;
 }
 
-/** Starts `esteira up` in a project's folder on a free port. `options` are options of node. */
-export async function startServer(folder: string, options: readonly string[] = []): Promise<StartedServer> {
+/** Starts `esteira up` in a project's folder on a free port. `options` are options of node, `words` of `esteira up`. */
+export async function startServer(
+  folder: string,
+  options: readonly string[] = [],
+  words: readonly string[] = [],
+): Promise<StartedServer> {
   const child = spawn(
     process.execPath,
-    [...options, "--disable-warning=ExperimentalWarning", MAIN, "up", "--port", "0"],
+    [...options, "--disable-warning=ExperimentalWarning", MAIN, "up", "--port", "0", ...words],
     { cwd: folder, stdio: ["ignore", "pipe", "inherit"] },
   );
   const url = await new Promise<string>((found, failed) => {

@@ -10,7 +10,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { readCase } from "../serving/served.ts";
 import { runEsteira } from "../setup/command-line.ts";
-import { startS3Server } from "../setup/s3-server.ts";
+import { startS3Server, type TestS3Server } from "../setup/s3-server.ts";
 import { createPostgresDatabase, storeKinds, temporaryFolder } from "../setup/stores.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -38,7 +38,19 @@ interface Place {
   readonly folder: string;
 }
 
+const COPY_BUCKET = `
+origin, target = args
+for page in s3.get_paginator("list_objects_v2").paginate(Bucket=origin):
+    for found in page.get("Contents", []):
+        s3.copy_object(Bucket=target, Key=found["Key"], CopySource={"Bucket": origin, "Key": found["Key"]})
+`;
+
 interface Cluster {
+  readonly s3: TestS3Server;
+  /** File of the key that signs the event log. */
+  readonly auditKey: string;
+  readonly bucket: string;
+  readonly address: string;
   /** A machine of its own: nothing in its folders but the project. */
   readonly machine: () => Promise<Place>;
   readonly start: (place: Place, words: readonly string[]) => Promise<{ readonly url: string; kill(): Promise<void> }>;
@@ -54,13 +66,14 @@ async function commandOf(service: string): Promise<readonly string[]> {
   return words.map((word) => word.replace("${ESTEIRA_NAME:-localhost}", "localhost"));
 }
 
-async function openCluster(): Promise<Cluster | { readonly problem: string }> {
-  const s3 = await startS3Server();
+/** @param like has its key for the event log, as a store that is restored elsewhere */
+async function openCluster(like?: Cluster): Promise<Cluster | { readonly problem: string }> {
+  const s3 = like?.s3 ?? (await startS3Server());
   if ("problem" in s3) return s3;
   const bucket = await s3.makeBucket();
   const { address } = await createPostgresDatabase();
-  const keys = await temporaryFolder();
-  execFileSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", join(keys, "audit.pem")]);
+  const auditKey = like?.auditKey ?? join(await temporaryFolder(), "audit.pem");
+  if (like === undefined) execFileSync("openssl", ["genpkey", "-algorithm", "ed25519", "-out", auditKey]);
   const { model } = await readCase("late-by-columns");
   const machine = async (): Promise<Place> => {
     const folder = await temporaryFolder();
@@ -69,7 +82,7 @@ async function openCluster(): Promise<Cluster | { readonly problem: string }> {
       .replace("s3://esteira/harbour", `s3://${bucket}/harbour`)
       .replace("http://bucket:9000", s3.endpoint)
       .replace("/var/lib/esteira/store", join(folder, "state"))
-      .replace("/etc/esteira/audit.pem", join(keys, "audit.pem"));
+      .replace("/etc/esteira/audit.pem", auditKey);
     const files = {
       ...FILES,
       "esteira.yaml": `${project}  trial: {}\n`,
@@ -88,7 +101,7 @@ async function openCluster(): Promise<Cluster | { readonly problem: string }> {
     await copyFile(join(MODELS, "late-by-columns.onnx"), join(folder, "model/late.onnx"));
     return { folder };
   };
-  return { machine, start: (place, words) => start(place, words) };
+  return { s3, auditKey, bucket, address, machine, start: (place, words) => start(place, words) };
 }
 
 async function start(
@@ -128,8 +141,14 @@ async function until<Value>(look: () => Promise<Value | undefined>): Promise<Val
   throw new Error("it did not happen within 90 s");
 }
 
+async function succeeds({ folder }: Place, ...words: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runEsteira(folder, words, ENVIRONMENT);
+  assert.equal(code, 0, `esteira ${words.join(" ")}: ${stdout}${stderr}`);
+  return stdout;
+}
+
 describe("servers of the compose file, on machines of their own", { skip: noPostgres }, () => {
-  it("run a pipeline, serve what it deploys, and go on when the machine with the engine is gone", async (t) => {
+  it("run a pipeline, serve what it deploys, go on when the machine with the engine is gone, and are restored elsewhere", async (t) => {
     const cluster = await openCluster();
     if ("problem" in cluster) return t.skip(cluster.problem);
     const [first, second, third] = [await cluster.machine(), await cluster.machine(), await cluster.machine()];
@@ -177,11 +196,28 @@ describe("servers of the compose file, on machines of their own", { skip: noPost
     await run();
 
     // Both signed with one key: the log is one.
-    for (const { folder } of [first, third]) {
-      const verified = await runEsteira(folder, ["audit", "verify"], ENVIRONMENT);
-      assert.equal(verified.code, 0, verified.stdout + verified.stderr);
-    }
-    const whole = await runEsteira(third.folder, ["verify", "--deep"], ENVIRONMENT);
-    assert.equal(whole.code, 0, whole.stdout + whole.stderr);
+    for (const place of [first, third]) await succeeds(place, "audit", "verify");
+    await succeeds(third, "verify", "--deep");
+
+    // The whole of it, into another database, another bucket and another folder.
+    // The database first, while everything runs: what it names is in the bucket by then, and content stays.
+    const elsewhere = await openCluster(cluster);
+    if ("problem" in elsewhere) return t.skip(elsewhere.problem);
+    const dump = execFileSync("pg_dump", ["--no-owner", cluster.address], { maxBuffer: 2 ** 30 });
+    await run();
+    await cluster.s3.boto(COPY_BUCKET, cluster.bucket, elsewhere.bucket);
+    execFileSync("psql", ["--quiet", "--set=ON_ERROR_STOP=1", elsewhere.address], {
+      input: dump,
+      stdio: ["pipe", "ignore", "pipe"],
+    });
+    await other.kill();
+    await front.kill();
+    const fourth = await elsewhere.machine();
+    await succeeds(fourth, "audit", "verify");
+    await succeeds(fourth, "verify", "--deep");
+    const restored = await elsewhere.start(fourth, ["up"]);
+    assert.equal((await predict(restored.url)).status, 200);
+    assert.match(await (await ask(restored.url, "/api/v1/datasets/training/rows")).text(), /GRU/);
+    assert.match(await succeeds(fourth, "run", "delay"), /cached/);
   });
 });
