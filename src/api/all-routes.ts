@@ -6,7 +6,7 @@ import { mlflowRoutes } from "./mlflow-routes.ts";
 import { descriptionRoutes, hookRoutes, operationRoutes } from "./operation-routes.ts";
 import type { Route } from "./route.ts";
 import { workerRoutes } from "./worker-routes.ts";
-import { featureRoutes, monitoringRoutes, servingRoutes } from "./serving-routes.ts";
+import { featureRoutes, monitoringRoutes, openaiRoutes, servingRoutes } from "./serving-routes.ts";
 
 const NOT_SERVED = "Not served here; answers why";
 
@@ -25,6 +25,7 @@ export function listRoutes(): readonly NamedRoute[] {
     eventRoutes,
     descriptionRoutes,
     servingRoutes,
+    openaiRoutes,
     monitoringRoutes,
     featureRoutes,
     hookRoutes,

@@ -206,4 +206,4 @@ export {
   SURFACE_PREFIXES,
   type Surface,
 } from "./route.ts";
-export { featureRoutes, monitoringRoutes, servingRoutes } from "./serving-routes.ts";
+export { featureRoutes, monitoringRoutes, openaiRoutes, servingRoutes } from "./serving-routes.ts";

@@ -18,6 +18,7 @@ const ERROR_SCHEMAS: Readonly<Record<ErrorForm, object>> = {
   // Feast's own errors are a text that holds JSON.
   feast: { anyOf: [objectOf({ detail: TEXT }), TEXT] },
   git: TEXT,
+  openai: objectOf({ error: objectOf({ message: TEXT, type: TEXT, code: TEXT, param: {} }) }),
 };
 
 function objectOf(required: Readonly<Record<string, object>>, optional: Readonly<Record<string, object>> = {}): object {

@@ -50,7 +50,7 @@ export const SURFACE_PREFIXES: Readonly<Record<Surface, readonly string[]>> = {
 export const MLFLOW_PLACE_OF_PAGES = 2;
 
 /** How the clients of a route read an error: see `error-reply.ts` of `server`. */
-export type ErrorForm = "esteira" | "mlflow" | "mlflow-scoring" | "open-inference" | "feast" | "git";
+export type ErrorForm = "esteira" | "mlflow" | "mlflow-scoring" | "open-inference" | "feast" | "git" | "openai";
 
 /** What a route takes as body: at most so many bytes once decompressed, read before it is answered; or a stream. */
 export type RouteBody =

@@ -90,6 +90,24 @@ export const servingRoutes = {
   ),
 } as const satisfies Readonly<Record<string, Route>>;
 
+function ask(path: string, summary: string): Route {
+  const facts = { action: "predict", resource: "endpoint", body: { largestBytes: 32 * MEBIBYTE } } as const;
+  return { surface: "serving", method: "POST", path: `openai/v1/${path}`, summary, errors: "openai", ...facts };
+}
+
+function tell(path: string, summary: string): Route {
+  return { ...describe(`openai/v1/${path}`, summary), errors: "openai" };
+}
+
+/** OpenAI's API in front of servers that were deployed as code: `model` names the deployment. */
+export const openaiRoutes = {
+  askChat: ask("chat/completions", "Complete a chat, whole or as server-sent events (OpenAI)"),
+  askCompletion: ask("completions", "Complete a text, whole or as server-sent events (OpenAI)"),
+  askEmbeddings: ask("embeddings", "Embed texts (OpenAI)"),
+  listServedModels: tell("models", "Servers that may be asked as models (OpenAI)"),
+  describeServedModel: tell("models/*", "A server that may be asked as a model (OpenAI)"),
+} as const satisfies Readonly<Record<string, Route>>;
+
 /** What is told to the monitors of an endpoint. */
 export const monitoringRoutes = {
   recordLabels: {

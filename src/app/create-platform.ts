@@ -10,7 +10,7 @@ import { createModelStorage } from "#models";
 import { createMonitoringCalls } from "#monitoring";
 import { assertValid, type LoadedProject, type ProcessLimits, type Sensing } from "#pipeline";
 import { createEngine, type Engine, type EnginePorts, registerPipelines, registerPools } from "#engine";
-import { createServingCalls } from "#serving";
+import { createOpenaiCalls, createPredictionLog, createServingCalls } from "#serving";
 import { createProject, type ProjectOptions } from "#project";
 import { knownExecutors } from "./examine-executors.ts";
 import { readRegistered } from "./follow-registered.ts";
@@ -40,6 +40,15 @@ export interface OwnedPlatform {
   stop(): Promise<void>;
   /** Lets go of what is held, after `stop`. */
   close(): Promise<void>;
+}
+
+/** Endpoints in their protocols, and deployed servers in OpenAI's. */
+function createCalls(parts: Parts): Platform["servingCalls"] {
+  const { serving, project, log, store } = parts;
+  return [
+    ...createServingCalls({ endpoints: serving.endpoints, project, log }),
+    ...createOpenaiCalls({ ...parts, predictions: createPredictionLog(store) }),
+  ];
 }
 
 /** Builds what a project needs over an open store. */
@@ -93,7 +102,7 @@ export function createPlatform(base: StorePlatform, settings: Settings): OwnedPl
     engine,
     kinds,
     workflows,
-    servingCalls: createServingCalls({ endpoints: serving.endpoints, project, log }),
+    servingCalls: createCalls(parts),
     monitoringCalls: createMonitoringCalls({ monitoring: parts.monitoring, project, log }),
     loadProject: () => files.load(),
     async registerProject(actor) {

@@ -27,6 +27,7 @@ export interface DeployDeclaration {
   readonly health_timeout?: string | undefined;
   readonly port?: number | Readonly<Record<string, number>> | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly openai?: true | { readonly model?: string | undefined } | undefined;
   readonly target?: string | Readonly<Record<string, string>> | undefined;
   readonly restart?: string | undefined;
   readonly check?: string | undefined;
@@ -80,6 +81,12 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
     .record(z.string().regex(/^[A-Za-z_]\w*$/), z.string())
     .optional()
     .describe("Code: variables of the process."),
+  openai: z
+    .union([z.literal(true), z.strictObject({ model: z.string().min(1).max(200).optional() })])
+    .optional()
+    .describe(
+      "Code: it speaks OpenAI's API, and those who may predict reach it below /openai/v1 under the name of the asset; `model` is what it calls its model itself.",
+    ),
   target: z
     .union([targetName, z.record(z.string(), targetName)])
     .optional()
@@ -100,7 +107,7 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
 });
 
 const HOST_KEYS = ["restart", "check", "stop"] as const;
-const PROCESS_KEYS = ["start", "health", "port", "env"] as const;
+const PROCESS_KEYS = ["start", "health", "port", "env", "openai"] as const;
 const CODE_KEYS = [...PROCESS_KEYS, "health_timeout", "target", ...HOST_KEYS] as const;
 const MODEL_KEYS = ["endpoint", "features", "strategy", "workers"] as const;
 
@@ -386,8 +393,14 @@ function codeSettings(declaration: DeployDeclaration, environment: string): Rele
       ? {}
       : { healthTimeoutMs: toMilliseconds(declaration.health_timeout) }),
     ...(stable === undefined ? {} : { port: stable }),
+    ...openaiSetting(declaration),
     environment: declaration.env ?? {},
   };
+}
+
+function openaiSetting({ openai }: DeployDeclaration): { readonly openai?: { readonly model?: string } } {
+  if (openai === undefined) return {};
+  return { openai: openai === true || openai.model === undefined ? {} : { model: openai.model } };
 }
 
 /** Hosts that an environment has; undefined: it is this machine. */

@@ -58,6 +58,7 @@ export { type ByHand, createRollouts, type Rollouts, type RolloutsOptions } from
 export { parseStrategy, type TrialPlan } from "./rollout/trial-plan.ts";
 export type { TrialArmReport, TrialReport } from "./rollout/trial-report.ts";
 export type { TrialVerdict } from "./rollout/verdict.ts";
+export { listModelServers, type ModelServer } from "./model-servers.ts";
 export { compareSettings, type SettingChange } from "./compare-settings.ts";
 export { sideMissing } from "./errors.ts";
 export type { EnvironmentRollback, RollbackPlan } from "./roll-back-together.ts";

@@ -29,6 +29,8 @@ export type ReleaseSettings =
       readonly health?: string;
       readonly healthTimeoutMs?: number;
       readonly port?: number;
+      /** Callers may ask it as a model of OpenAI's API; `model` is what it calls that itself. */
+      readonly openai?: { readonly model?: string };
       readonly environment: Readonly<Record<string, string>>;
     };
 

@@ -26,6 +26,7 @@ export {
   type Services,
   type ServicesOptions,
 } from "./service/services.ts";
+export { askService, type ServiceAnswer } from "./service/ask-service.ts";
 export { createWorkers, type Worker, type WorkerPlan, type Workers } from "./worker/worker-process.ts";
 export type { ReceivedFrame, WorkerFrame } from "./worker/worker-frame.ts";
 export {

@@ -353,3 +353,32 @@ export const scoredVersionMissing: ErrorFactory<{
         : "Run the pipeline that makes it first.",
   solve: "Name a model, a dataset and a version that the project has.",
 });
+
+export const serverUnknown: ErrorFactory<{ model: string; known: readonly string[] }> = defineError(
+  "SERVING_SERVER_UNKNOWN",
+  {
+    status: 404,
+    message: ({ model, known }) =>
+      `No server is deployed as the model "${model}"; ${known.length === 0 ? "none is" : `deployed: ${known.join(", ")}`}`,
+    hint: () => "Name a deployment, as NAME or ENVIRONMENT/NAME; its deploy step must say `openai: true`.",
+    solve:
+      "Name a deployment of code whose step says `openai: true`; where several environments have it, as `ENVIRONMENT/NAME`.",
+  },
+);
+
+export const serverDown: ErrorFactory<{ server: string; reason: string }> = defineError("SERVING_SERVER_DOWN", {
+  status: 503,
+  kind: "transient",
+  message: ({ server, reason }) => `The server ${server} does not answer: ${reason}`,
+  hint: () => "Try again in a moment; what it wrote is in the folder services of the store.",
+  solve: "Wait until the supervisor has started it again; read its log, and deploy a release that stays up.",
+});
+
+export const serverBusy: ErrorFactory<{ server: string; open: number }> = defineError("SERVING_SERVER_BUSY", {
+  status: 503,
+  kind: "transient",
+  message: ({ server, open }) =>
+    `The server ${server} answers ${open} requests already, as many as may be open at once`,
+  hint: () => "Try again in a moment, or deploy more servers.",
+  solve: "Try again later: so many requests of one server may be open at once.",
+});

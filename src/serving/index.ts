@@ -8,6 +8,8 @@ export { assertModel } from "./protocols/named-model.ts";
 export { infer, type InferAnswer, toBytes } from "./protocols/open-inference.ts";
 export { createScoreKind, type ScoreDeclaration } from "./score-kind.ts";
 export { createServingCalls, SERVER_EXTENSIONS, type ServingCall } from "./routes.ts";
+export { createOpenaiCalls } from "./openai/openai-calls.ts";
+export { createPredictionLog } from "./prediction-log.ts";
 export { type InputColumns, sourceOfRecords, type RowSource } from "./row-source.ts";
 export { findScored } from "./find-scored.ts";
 export { scoreTable, type TableScored, type TableScoring } from "./score-table.ts";

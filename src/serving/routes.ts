@@ -122,7 +122,7 @@ const UNFORESEEN = {
   hint: undefined,
 };
 
-function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingResponse {
+export function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingResponse {
   const known = error instanceof EsteiraError ? error : undefined;
   if (known === undefined) logUnforeseen(error, log);
   const { code, status, message, hint } = known ?? UNFORESEEN;
@@ -134,11 +134,18 @@ function toErrorAnswer(error: unknown, form: ErrorForm, log: Log): ServingRespon
     case "mlflow":
     case "mlflow-scoring":
       return json(status, { error_code: toMlflowCode(status), message: text, code }, headers);
+    case "openai":
+      return json(status, { error: openaiError(status, { message: text, code }) }, headers);
     case "feast":
     case "git":
     case "esteira":
       return json(status, { error: known?.toJSON() ?? { code, message } }, headers);
   }
+}
+
+/** Clients of OpenAI's API tell failures apart by status, and show the message. */
+function openaiError(status: number, { message, code }: { readonly message: string; readonly code: string }): object {
+  return { message, type: status < 500 ? "invalid_request_error" : "server_error", param: null, code };
 }
 
 function logUnforeseen(error: unknown, log: Log): void {

@@ -5,6 +5,7 @@ import {
   hookRoutes,
   monitoringRoutes,
   operationRoutes,
+  openaiRoutes,
   servingRoutes,
   type QueryValues,
 } from "#api";
@@ -120,7 +121,12 @@ const api: Examples<keyof ApiShapes> = {
   queryDatasets: { body: { sql: "select 1" } },
 };
 
-const endpoints: Examples<keyof typeof servingRoutes | keyof typeof monitoringRoutes> = {
+const endpoints: Examples<keyof typeof servingRoutes | keyof typeof openaiRoutes | keyof typeof monitoringRoutes> = {
+  askChat: { body: { model: "none", messages: [] } },
+  askCompletion: { body: { model: "none", prompt: "a" } },
+  askEmbeddings: { body: { model: "none", input: "a" } },
+  listServedModels: {},
+  describeServedModel: { params: { "*": "none" } },
   predictRows: { params: ENDPOINT, body: ROWS },
   invoke: { params: ENDPOINT, body: { dataframe_records: [{ distance: 1 }] } },
   ping: { params: ENDPOINT },

@@ -6,6 +6,7 @@ import { bodyTooLarge, requestInvalid, requestRefused, routeMissing } from "../e
 
 /** Where no route is, its place says how clients read an error. */
 const FORMS: readonly (readonly [RegExp, ErrorForm])[] = [
+  [/^\/openai(\/|$)/, "openai"],
   [/^(\/endpoints\/[^/]+\/[^/]+)?\/v2(\/|$)/, "open-inference"],
   [
     /^\/(push|materialize|materialize-incremental|write-to-online-store|retrieve-online-documents)$/,
@@ -86,6 +87,8 @@ function bodyOf(
       return { error: `${text} [${error.code}]` };
     case "feast":
       return { detail: text };
+    case "openai":
+      return { error: { message: text, type: "invalid_request_error", param: null, code: error.code } };
     case "git":
       return `${text}\n`;
     case "mlflow":

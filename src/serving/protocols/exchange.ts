@@ -22,7 +22,7 @@ export interface ServingResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Whole, or in parts as they are computed. */
-  readonly body: string | Uint8Array | AsyncIterable<string>;
+  readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;
 }
 
 /** What a protocol works with. */
