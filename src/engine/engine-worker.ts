@@ -353,7 +353,7 @@ export class EngineWorker {
   async #write(ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
     try {
       const next = await writeEnd(this.#parts, ending);
-      await this.#afterwards(ending);
+      this.#parts.later(this.#afterwards(ending));
       return next;
     } catch (error) {
       if (ending.result.type === "failed") throw error;

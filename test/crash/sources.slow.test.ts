@@ -6,13 +6,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import pg from "pg";
 import { silentLog, systemClock } from "#base";
 import { createAnalytics, createDatasets } from "#data";
 import { getAssetVersion } from "#metadata-store";
 import { extendDatasetWrite, listOpenDatasetWrites } from "#metadata-store/data";
 import { createFileSystemFiles } from "#storage";
-import { TEST_POSTGRES } from "../setup/databases.ts";
+import { TEST_NATS, TEST_POSTGRES } from "../setup/databases.ts";
 import { startPostgres } from "../setup/logical-postgres.ts";
 import { openTestStore, type TestStore } from "../setup/stores.ts";
 
@@ -163,6 +165,21 @@ describe("a capture that is killed at any moment loses and doubles no row", () =
       assert.equal(JSON.stringify(here), JSON.stringify(there));
     }
     assert.equal(kills, LOG_KILLS);
+  });
+
+  it("of a stream of NATS whose messages come meanwhile", async (test) => {
+    const connection = await connect({ servers: TEST_NATS, reconnect: false }).catch(() => undefined);
+    if (connection === undefined) return test.skip("no NATS server answers at ESTEIRA_TEST_NATS");
+    const manager = await jetstreamManager(connection);
+    const name = `CRASH_${process.pid}`;
+    await manager.streams.add({ name, subjects: [`${name}.>`] });
+    after(async () => {
+      await manager.streams.delete(name);
+      await connection.close();
+    });
+    await killAndFollow({ capture: { nats: { servers: TEST_NATS, stream: name } } }, async (ids) => {
+      for (const id of ids) await jetstream(connection).publish(`${name}.a`, JSON.stringify({ id }));
+    });
   });
 
   it("of a service whose records are new by a field", async () => {

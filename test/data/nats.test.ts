@@ -8,10 +8,9 @@ import { after, describe, it } from "node:test";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, nkeys } from "@nats-io/transport-node";
 import type { CaptureDeclaration } from "#data";
+import { TEST_NATS as SERVER } from "../setup/databases.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 import { type DataProject, openDataProject } from "./data-project.ts";
-
-const SERVER = process.env["ESTEIRA_TEST_NATS"] ?? "127.0.0.1:4222";
 
 async function findProblem(): Promise<string | false> {
   try {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import pg from "pg";
 import type { CaptureDeclaration } from "#data";
@@ -9,7 +11,9 @@ import {
   setCapturedFileState,
 } from "#metadata-store/data";
 import { TEST_POSTGRES } from "../setup/databases.ts";
+import { runEsteira } from "../setup/command-line.ts";
 import { startPostgres, type TestPostgresServer } from "../setup/logical-postgres.ts";
+import { temporaryFolder } from "../setup/stores.ts";
 import { type DataProject, openDataProject } from "./data-project.ts";
 
 type Write = CaptureDeclaration["write"];
@@ -323,6 +327,40 @@ schema:
     await shop.query(`update ${table} set name = 'after' where id = 2`);
     await run();
     await same();
+  });
+
+  it("runs by the command line, plans what it would read, and tells the slot behind the version", async () => {
+    const { table } = await follow();
+    const folder = await temporaryFolder();
+    await mkdir(join(folder, "pipelines"));
+    await writeFile(join(folder, "esteira.yaml"), "name: shop\ncapture: { hosts: [127.0.0.1] }\n");
+    await writeFile(
+      join(folder, "pipelines/orders.yaml"),
+      `steps:
+  orders:
+    capture:
+      postgres: { secret: SHOP, table: public.${table}, replication: { slot: s_${table}, publication: p_${table} } }
+    write: { merge: id }
+`,
+    );
+    const esteira = async (...words: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runEsteira(folder, words, { ESTEIRA_SECRET_SHOP: shop.url });
+      assert.equal(code, 0, stdout + stderr);
+      return stdout;
+    };
+    await shop.query(`insert into ${table} values (1, 'a', 1), (2, 'b', 2)`);
+    assert.match(await esteira("plan", "orders"), /all rows, and then its changes by the slot/);
+    await esteira("run", "orders");
+    await shop.query(`delete from ${table} where id = 1; update ${table} set name = 'c'`);
+    await shop.query("select pg_switch_wal()");
+    await esteira("run", "orders");
+    assert.match(await esteira("query", "select id, name from orders"), /2\D+c/);
+    const [saved = ""] = /[0-9A-F]+\/[0-9A-F]+/.exec(await esteira("plan", "orders")) ?? [];
+    const [slot] = await shop.query(
+      "select confirmed_flush_lsn >= $2::pg_lsn as told from pg_replication_slots where slot_name = $1",
+      [`s_${table}`, saved],
+    );
+    assert.equal(slot?.["told"], true);
   });
 
   it("says that a server does not write its log for it", async () => {

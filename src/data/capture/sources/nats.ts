@@ -19,7 +19,7 @@ const cursorSchema = z.object({
   created: z.string(),
   /** Sequence of the last message that was looked at. */
   sequence: z.int(),
-  /** Digest under which the ledger has what was read last; its path there says how far the stream was looked through. */
+  /** Digest under which the ledger has what was read last; its path there says how far the stream was read. */
   file: z.string(),
 });
 

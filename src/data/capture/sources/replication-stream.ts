@@ -1,5 +1,7 @@
 import type { Duplex, DuplexOptions } from "node:stream";
 import type { Submittable } from "pg";
+import { replicationBusy } from "../../source-errors.ts";
+import { errorCode } from "./error-code.ts";
 import { type LogMessage, readLogMessage } from "./pgoutput.ts";
 import { formatLogPosition } from "./log-position.ts";
 import { type PostgresConnection, queryError, quote, quoteLiteral } from "./postgres.ts";
@@ -22,6 +24,9 @@ const LOG_DATA_HEADER_BYTES = 25;
 const STATUS = "r".charCodeAt(0);
 const STATUS_BYTES = 34;
 const POSITION_BYTES = 8;
+
+/** SQLSTATE `object_in_use`. */
+const IN_USE = "55006";
 
 export interface LogSpan {
   readonly slot: string;
@@ -66,6 +71,8 @@ export async function* readLog({ client }: PostgresConnection, span: LogSpan): A
       if (isWithin || message.kind === "relation") yield message;
     }
   } catch (error) {
+    // Somebody was there first, since the slot was looked at.
+    if (errorCode(error) === IN_USE) throw replicationBusy({ ...span, by: "unknown" });
     throw queryError(span.source, error);
   } finally {
     for (const timer of timers) clearTimeout(timer);
