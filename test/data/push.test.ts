@@ -78,6 +78,23 @@ for (const kind of storeKinds)
       assert.deepEqual([next.versions[0]?.version, next.versions[0]?.rowCount], [2, 5]);
     });
 
+    it("of which one says the same as another are left out where the contract says so, and none waits on", async () => {
+      const { project, push, declaration, events } = await open(kind, {}, { contract: "c.yaml" });
+      const treated = "customProperties: [{ property: treatment, value: { deduplicate: { by: id, order: amount } } }]";
+      await project.write("c.yaml", CONTRACT.replace("    properties:", `    ${treated}\n    properties:`));
+      await push([
+        { id: 1, amount: 5 },
+        { id: 1, amount: 2 },
+        { id: 2, amount: -1 },
+      ]);
+      await push([{ id: 1, amount: 3 }]);
+      const { versions, outcome } = await project.runCapture(declaration);
+      assert.deepEqual(await project.rows(versions[0], "select id::int as id, amount from d"), [{ id: 1, amount: 5 }]);
+      const { published, quarantined, duplicates } = outcome.facts ?? {};
+      assert.deepEqual([published, quarantined, duplicates], [1, 1, 2]);
+      assert.equal((await events.waiting("d")).events, 0);
+    });
+
     it("a request that is sent again under its key is kept once, also when both come at the same time", async () => {
       const { push, events } = await open(kind);
       const answers = await Promise.all(Array.from({ length: 8 }, () => push([{ id: 1 }, { id: 2 }], "k")));
