@@ -1,6 +1,7 @@
 // Throughput of a step's log from its process into the store, what stays of it in the metadata database, and how fast
 // it is read again, against the bare pipe of the same process.
-// Usage: node bench/logs.ts [--megabytes 1000] [--address postgres://…] [--json]
+// With --lines, as many lines come one by one instead.
+// Usage: node bench/logs.ts [--megabytes 1000 | --lines 100000] [--address postgres://…] [--json]
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
@@ -17,11 +18,14 @@ import { createFileSystemBlobs } from "#storage";
 const { values } = parseArgs({
   options: {
     megabytes: { type: "string", default: "1000" },
+    lines: { type: "string" },
     address: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
-const megabytes = Number(values.megabytes);
+const lines = values.lines === undefined ? undefined : Number(values.lines);
+/** A line of the slow writer has 40 bytes. */
+const megabytes = lines === undefined ? Number(values.megabytes) : (lines * 40) / 1e6;
 
 /** Lines as a training writes them, a megabyte at a time. */
 const WRITER = `const { writeSync } = require("node:fs");
@@ -34,15 +38,27 @@ for (let block = 0, line = 0; block < Number(process.argv[2]); block++) {
 }
 `;
 
+/** One write for each line, a few thousand a second. */
+const SLOW_WRITER = `const { writeSync } = require("node:fs");
+const pause = new Int32Array(new SharedArrayBuffer(4));
+for (let line = 0; line < Number(process.argv[2]); line++) {
+  const bytes = Buffer.from(("line " + line + " ação").padEnd(37, ".") + "\\n");
+  for (let at = 0; at < bytes.length;)
+    try { at += writeSync(1, bytes, at); } catch (error) { if (error.code !== "EAGAIN") throw error; }
+  if (line % 100 === 99) Atomics.wait(pause, 0, 0, 5);
+}
+`;
+const amount = String(lines ?? megabytes);
+
 const folder = await mkdtemp(join(tmpdir(), "esteira-bench-"));
 try {
   await mkdir(join(folder, "pipelines"));
   const writer = join(folder, "writer.cjs");
-  await writeFile(writer, WRITER);
+  await writeFile(writer, lines === undefined ? WRITER : SLOW_WRITER);
   const bare = await barePipe(writer);
   await writeFile(
     join(folder, "pipelines", "bench.yaml"),
-    `steps:\n  loud: { run: ["${process.execPath}", "writer.cjs", "${megabytes}"], files: [writer.cjs] }\n`,
+    `steps:\n  loud: { run: ["${process.execPath}", "writer.cjs", "${amount}"], files: [writer.cjs] }\n`,
   );
   const result = { megabytes, bareMegabytesPerSecond: megabytes / bare.seconds, ...(await throughEngine(bare.digest)) };
   if (values.json) console.log(JSON.stringify(result));
@@ -53,7 +69,7 @@ try {
 
 async function barePipe(writer: string): Promise<{ readonly seconds: number; readonly digest: string }> {
   const started = performance.now();
-  const child = spawn(process.execPath, [writer, String(megabytes)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [writer, amount], { stdio: ["ignore", "pipe", "inherit"] });
   const hash = createHash("sha256");
   for await (const chunk of child.stdout) hash.update(chunk as Buffer);
   return { seconds: (performance.now() - started) / 1000, digest: hash.digest("hex") };

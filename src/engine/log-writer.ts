@@ -5,7 +5,7 @@ import { type LogStorage, nameChunks, sealLog, storeChunks, type StoredChunks } 
 const FLUSH_AFTER_MS = 100;
 const LARGEST_CHUNK = 64 * 1024;
 const FLUSH_AT = 4 * 2 ** 20;
-const HOLD_AT = 16 * 2 ** 20;
+const HOLD_AT = 8 * 2 ** 20;
 /** So much at once is sealed before the database has seen it. */
 const SEALED_AT_ONCE = 2 ** 20;
 /** When the database holds so much of a log, it is sealed. */
