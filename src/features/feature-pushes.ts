@@ -41,8 +41,9 @@ export interface FeaturePushes {
 
 /** Keys of one view that have a pushed value. */
 const MOST_KEYS = 1_000_000;
-/** What is held is counted so often; between, what this process adds is added. */
-const COUNTED_FOR_MS = 1000;
+/** What is held is counted so often; between, what this process adds is added, as if every key were new. */
+const COUNTED_FOR_MS = 60_000;
+const FULL_FOR_MS = 1000;
 const EXPIRED_TOGETHER = 20_000;
 /** Schemas of versions, which never change. */
 const MOST_SCHEMAS = 200;
@@ -56,6 +57,12 @@ interface Options {
   readonly mostKeys?: number | undefined;
 }
 
+interface Count {
+  readonly held: number;
+  added: number;
+  readonly atMs: number;
+}
+
 /** Values of `pushed_feature` are of these join keys. */
 export function keyColumnsOf(keys: readonly string[]): string {
   return JSON.stringify(keys);
@@ -64,7 +71,7 @@ export function keyColumnsOf(keys: readonly string[]): string {
 /** Nothing is kept in memory but counts and schemas: several processes on one store take pushes. */
 export function createFeaturePushes({ store, datasets, clock, project, mostKeys = MOST_KEYS }: Options): FeaturePushes {
   const schemas = new Map<string, Promise<readonly Column[]>>();
-  const counts = new Map<string, { held: number; readonly atMs: number }>();
+  const counts = new Map<string, Count>();
 
   async function schemaOf(dataset: string): Promise<readonly Column[] | undefined> {
     const version = await store.read((transaction) => getAssetVersion(transaction, { project, asset: dataset }));
@@ -85,22 +92,24 @@ export function createFeaturePushes({ store, datasets, clock, project, mostKeys 
 
   async function assertRoom(view: FeatureView, rows: number): Promise<void> {
     const known = counts.get(view.name);
-    const isFresh = known !== undefined && clock.now() - known.atMs <= COUNTED_FOR_MS;
-    let count = isFresh ? known : await recount(view);
-    if (count.held + rows > mostKeys && view.ttlUs > 0) {
-      const beforeUs = clock.now() * 1000 - view.ttlUs - view.availableAfterUs;
-      await store.write((transaction) =>
-        deleteExpiredPushes(transaction, { project, view: view.name, beforeUs, limit: EXPIRED_TOGETHER }),
-      );
+    let count = known === undefined || clock.now() - known.atMs > COUNTED_FOR_MS ? await recount(view) : known;
+    const isFull = (): boolean => count.held + count.added + rows > mostKeys;
+    // What is full by its count is counted again after a while: counting many keys takes long.
+    if (isFull() && (count.added > 0 || clock.now() - count.atMs >= FULL_FOR_MS)) {
+      if (view.ttlUs > 0) await dropExpired(view);
+      count = await recount(view);
     }
-    if (count.held + rows > mostKeys) count = await recount(view);
-    if (count.held + rows > mostKeys) throw pushFull({ view: view.name, held: count.held, most: mostKeys });
-    // An upper bound: a key that has a value already is no more.
-    count.held += rows;
+    if (isFull()) throw pushFull({ view: view.name, held: count.held, most: mostKeys });
+    count.added += rows;
   }
-  async function recount({ name: view }: FeatureView): Promise<{ held: number; readonly atMs: number }> {
+  async function dropExpired({ name: view, ttlUs, availableAfterUs }: FeatureView): Promise<void> {
+    const beforeUs = clock.now() * 1000 - ttlUs - availableAfterUs;
+    const expired = { project, view, beforeUs, limit: EXPIRED_TOGETHER };
+    await store.write((transaction) => deleteExpiredPushes(transaction, expired));
+  }
+  async function recount({ name: view }: FeatureView): Promise<Count> {
     const { held } = await store.read((transaction) => sumPushedFeatures(transaction, { project, view }));
-    const count = { held, atMs: clock.now() };
+    const count = { held, added: 0, atMs: clock.now() };
     counts.set(view, count);
     return count;
   }

@@ -15,7 +15,7 @@ export function FeatureViewsPanel({ dataset }: { readonly dataset: string }) {
   const takesPushes = views.some(({ push }) => push !== undefined);
   return (
     <Panel title={texts.title}>
-      <table className="table">
+      <table className="plain-table">
         <thead>
           <tr>
             <th>{texts.view}</th>
