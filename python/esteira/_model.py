@@ -109,6 +109,9 @@ def _save_python(folder: Path, model: Any, columns: list[dict[str, str]], task: 
             model = _wrap(model)
         if flavor == "sklearn":
             facts["serialization_format"] = "cloudpickle"
+        if flavor == "pytorch":
+            # The other format is a graph for one example; by pickle the model stays what it is.
+            facts["serialization_format"] = "pickle"
         if flavor == "lightgbm" and hasattr(model, "fit"):
             facts["serialization_format"] = "cloudpickle"
         importlib.import_module(f"mlflow.{flavor}").save_model(**{argument: model}, **_accepted(flavor, facts))

@@ -162,7 +162,7 @@ with torch.no_grad():
     model.weight.fill_(2.0)
     model.bias.fill_(0.0)
 frame = numbers.astype("float32")
-mlflow.pytorch.log_model(model, name="torch_logged", signature=infer_signature(frame), metadata={"esteira.task": "regression"})
+mlflow.pytorch.log_model(model, name="torch_logged", signature=infer_signature(frame), serialization_format="pickle", metadata={"esteira.task": "regression"})
 `,
     expected: [201, 1401],
   },

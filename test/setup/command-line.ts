@@ -63,7 +63,7 @@ export async function listProcessesOf(folder: string): Promise<readonly string[]
     const [command, environment, stat] = await Promise.all([read("cmdline"), read("environ"), read("stat")]);
     if (/\) Z /.test(stat) || command === "") continue;
     if (command.includes(folder) || environment.includes(folder))
-      found.push(`${pid} ${command.replaceAll("\0", " ").trim().slice(0, 120)}`);
+      found.push(`${pid} ${command.replaceAll("\0", " ").trim().slice(0, 500)}`);
   }
   return found;
 }
