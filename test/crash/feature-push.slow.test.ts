@@ -1,4 +1,4 @@
-// A server that is killed while rows are pushed to a feature view: what was answered is online, and once in the dataset.
+// A server that is killed while rows are pushed to a feature view: what was answered is online, and in a version once.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
