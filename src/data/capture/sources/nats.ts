@@ -27,7 +27,7 @@ type NatsCursor = z.infer<typeof cursorSchema>;
 
 const MOST_MESSAGES = 1_000_000;
 const MOST_BYTES = 256 * 2 ** 20;
-const MOST_BATCH = 1000;
+const MOST_BATCH = 5000;
 /** They are in memory together, by the mean of the stream. */
 const BATCH_BYTES = 16 * 2 ** 20;
 const BATCH_LIMIT_MS = 5000;

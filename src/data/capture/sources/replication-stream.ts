@@ -1,5 +1,6 @@
 import type { Duplex, DuplexOptions } from "node:stream";
 import type { Submittable } from "pg";
+import { isEsteiraError } from "#base";
 import { replicationBusy } from "../../source-errors.ts";
 import { errorCode } from "./error-code.ts";
 import { type LogMessage, readLogMessage } from "./pgoutput.ts";
@@ -43,10 +44,16 @@ export interface LogSpan {
 /**
  * Messages of whole transactions, in the order of their commits; ends when the server is beyond the span.
  *
+ * @param take answers with a promise where the next message must wait
+ *
  * @param connection of replication; it can be closed afterwards, and nothing else
  * @throws DATA_SOURCE_UNREACHABLE, DATA_SOURCE_QUERY_FAILED
  */
-export async function* readLog({ client }: PostgresConnection, span: LogSpan): AsyncGenerator<LogMessage> {
+export async function readLog(
+  { client }: PostgresConnection,
+  span: LogSpan,
+  take: (message: LogMessage) => Promise<void> | undefined,
+): Promise<void> {
   const { both } = await import("pg-copy-streams");
   const stream = client.query(
     both(
@@ -68,9 +75,12 @@ export async function* readLog({ client }: PostgresConnection, span: LogSpan): A
         if (message.at >= span.to) return;
         isWithin = message.at >= span.from;
       }
-      if (isWithin || message.kind === "relation") yield message;
+      if (!isWithin && message.kind !== "relation") continue;
+      const wait = take(message);
+      if (wait !== undefined) await wait;
     }
   } catch (error) {
+    if (isEsteiraError(error)) throw error;
     // Somebody was there first, since the slot was looked at.
     if (errorCode(error) === IN_USE) throw replicationBusy({ ...span, by: "unknown" });
     throw queryError(span.source, error);

@@ -436,7 +436,7 @@ async function readSpan(
   try {
     await replicating.client.query(sessionSettings("session"));
     const { publication } = declaration.replication;
-    for await (const message of readLog(replicating, { ...span, slot, publication, source })) await rows.take(message);
+    await readLog(replicating, { ...span, slot, publication, source }, (message) => rows.take(message));
   } finally {
     await replicating.close();
   }

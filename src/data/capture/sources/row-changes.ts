@@ -46,12 +46,13 @@ export class RowChanges {
     this.#of = of;
   }
 
-  async take(message: LogMessage): Promise<void> {
+  /** A promise where the next message must wait; most need not. */
+  take(message: LogMessage): Promise<void> | undefined {
     switch (message.kind) {
       case "begin":
         this.#at = isoMicros(message.committedMicros);
         this.#position = formatLogPosition(message.at);
-        return;
+        return undefined;
       case "relation":
         return this.#takeRelation(message.relation);
       case "insert":
@@ -61,10 +62,11 @@ export class RowChanges {
       case "delete":
         return this.#add("delete", message, message.before, message.before);
       case "truncate":
-        if (this.#oid === undefined || !message.oids.includes(this.#oid) || this.#shape === undefined) return;
+        if (this.#oid === undefined || !message.oids.includes(this.#oid) || this.#shape === undefined) return undefined;
         return this.#write({ kind: "truncate", key: [], values: this.#shape.columns.map(() => null) });
       case "commit":
       case "other":
+        return undefined;
     }
   }
 
@@ -114,28 +116,31 @@ export class RowChanges {
     };
   }
 
-  async #takeUpdate(message: Extract<LogMessage, { kind: "update" }>): Promise<void> {
+  #takeUpdate(message: Extract<LogMessage, { kind: "update" }>): Promise<void> | undefined {
     const { before, isWhole } = message;
     const row =
       before !== undefined && isWhole
         ? message.row.map((value, index) => (value === undefined ? before[index] : value))
         : message.row;
     const keys = this.#shape?.keys ?? [];
-    if (before !== undefined && keys.some((index) => before[index] !== row[index] && row[index] !== undefined))
-      await this.#add("delete", message, before, before);
-    await this.#add("update", message, row, before);
+    const isMoved =
+      before !== undefined && keys.some((index) => before[index] !== row[index] && row[index] !== undefined);
+    const written = isMoved ? this.#add("delete", message, before, before) : undefined;
+    return written === undefined
+      ? this.#add("update", message, row, before)
+      : written.then(() => this.#add("update", message, row, before));
   }
 
   /** @param before tells the key where it is a large value that did not change */
-  async #add(
+  #add(
     kind: RowChange["kind"],
     of: { readonly oid: number },
     row: LogRow,
     before: LogRow | undefined,
-  ): Promise<void> {
+  ): Promise<void> | undefined {
     const shape = this.#shape;
-    if (of.oid !== this.#oid || shape === undefined) return;
-    await this.#write({
+    if (of.oid !== this.#oid || shape === undefined) return undefined;
+    return this.#write({
       kind,
       key: shape.keys.map((index) => row[index] ?? before?.[index] ?? null),
       values: shape.places.map(({ index, convert }) => {
@@ -145,11 +150,11 @@ export class RowChanges {
     });
   }
 
-  async #write(change: Pick<RowChange, "kind" | "key" | "values">): Promise<void> {
+  #write(change: Pick<RowChange, "kind" | "key" | "values">): Promise<void> | undefined {
     const goesOn = this.#changes.add({ ...change, at: this.#at, position: this.#position });
     const { count } = this.#changes;
     if (count % PROGRESS_EVERY === 0) this.#of.reader.progress(count, undefined, "changes");
-    if (!goesOn) await this.#changes.drain();
+    return goesOn ? undefined : this.#changes.drain();
   }
 }
 
