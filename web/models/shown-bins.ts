@@ -8,8 +8,8 @@ interface ShownBins {
 const NARROWEST = 0.25;
 
 /**
- * Bins that can be drawn as areas. The outer ones end at the smallest and the largest value, so that they may be next
- * to nothing wide: a largest value of 100 that stands on an edge would be a bar without end beside which no other is seen.
+ * Bins that can be drawn as areas. The outer ones end at the smallest and the largest value and may be next to nothing
+ * wide: where the largest value is 100 and stands on an edge, its bar has no end, and no other bar is seen beside it.
  */
 export function shownBins({ edges, counts }: ShownBins): ShownBins {
   if (counts.length < 2 || edges.length !== counts.length + 1) return { edges, counts };

@@ -274,7 +274,7 @@ function numberFormat(format: string, type: string): FormatMeaning {
   };
 }
 
-/** `sim/não`: the words for true, then those for false, alternatives behind `|`; case and blanks around do not count. */
+/** `sim/não`: the words for true, then those for false, alternatives behind `|`; case and blanks do not count. */
 function booleanFormat(format: string): FormatMeaning {
   const sides = format.split("/").map((side) => side.split("|").map((word) => word.trim().toLowerCase()));
   const words = sides.flat();
