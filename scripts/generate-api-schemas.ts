@@ -9,6 +9,7 @@ const NOT_SOURCES: ReadonlySet<string> = new Set([
   "api-summaries.ts",
   "approval-statement.ts",
   "client.ts",
+  "grid-state.ts",
   "index.ts",
   "openapi.ts",
   "page-paths.ts",

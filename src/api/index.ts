@@ -51,7 +51,8 @@ export type {
   SensorState,
 } from "./pipeline.ts";
 export type { Pool, QueuedWork, WaitReason, WorkHolder, WorkQueue } from "./queue.ts";
-export { GRID_ID_LENGTH, GRID_LETTERS, type GridState, type StateGrid, type StateGridRow } from "./state-grid.ts";
+export { GRID_ID_LENGTH, GRID_LETTERS, type GridState } from "./grid-state.ts";
+export type { StateGrid } from "./state-grid.ts";
 export type { BackfillPreview, BackfillSummary, NewBackfill, PartitionState } from "./backfill.ts";
 export type { Change } from "./change.ts";
 export {

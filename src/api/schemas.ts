@@ -26,7 +26,7 @@ import type { Environment, EnvironmentRollbackPlan, EnvironmentRollbackRequest, 
 import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
-import type { GridState, StateGrid, StateGridRow } from "./state-grid.ts";
+import type { StateGrid, StateGridRow } from "./state-grid.ts";
 import type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 
 export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "push", "work", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
@@ -1595,8 +1595,6 @@ export const signingKeysSchema: z.ZodType<SigningKeys> = z.object({
   "items": z.array(signingKeySchema).describe("Newest first."),
   "more": z.boolean().describe("There are older ones, which are not told."),
 });
-
-export const gridStateSchema: z.ZodType<GridState> = z.enum(["succeeded", "cached", "failed", "running", "waiting", "queued", "pending", "skipped", "cancelled", "missing"]).describe("What a cell of a grid can be; `missing`: it never ran.");
 
 export const stateGridRowSchema: z.ZodType<StateGridRow> = z.object({
   "step": z.string(),
