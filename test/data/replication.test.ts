@@ -363,6 +363,53 @@ schema:
     assert.equal(slot?.["told"], true);
   });
 
+  it("follows a partitioned table by its root, and only the rows and columns that are published", async () => {
+    const table = `t${++number}`;
+    await shop.query(`create table ${table} (id int primary key, name text, hidden text, twice int generated always as (id * 2) stored) partition by range (id);
+      create table ${table}_a partition of ${table} for values from (0) to (100); create table ${table}_b partition of ${table} for values from (100) to (200);
+      insert into ${table} values (1, 'a', 'h'), (2, 'no', 'h'), (150, 'b', 'h')`);
+    await shop.query(`create publication p_${table} for table ${table}`);
+    const { run, project } = await open(shop, table);
+    await assert.rejects(run(), (error: Error & { code: string; hint?: string }) => {
+      assert.equal(error.code, "DATA_REPLICATION_UNFIT");
+      assert.match(error.hint ?? "", /publish_via_partition_root = true/);
+      return true;
+    });
+    await shop.query(`alter publication p_${table} set (publish_via_partition_root = true);
+      alter publication p_${table} set table ${table} (id, name) where (id <> 2)`);
+    await run();
+    await shop.query(`update ${table} set id = 160 where id = 1; insert into ${table} values (3, 'c', 'h'); delete from ${table} where id = 150;
+      update ${table} set name = 'changed' where id = 2`);
+    const { versions } = await run();
+    const rows = await project.rows(versions[0], "select * from d order by id");
+    assert.deepEqual(
+      rows.map((row) => JSON.stringify(row)),
+      [`{"id":3,"name":"c"}`, `{"id":160,"name":"a"}`],
+    );
+    assert.match(project.logged.join("\n"), /left out: hidden, twice/);
+  });
+
+  it("holds a value that its column cannot have, and that row alone", async () => {
+    const { table, run, same, project } = await follow(
+      "id int primary key, at timestamptz, n numeric, y bytea, l int[]",
+    );
+    await shop.query(
+      `insert into ${table} values (1, '2026-01-05 10:00:00Z', 1, '\\x0102', '{1,2}'), (2, null, null, null, null)`,
+    );
+    await run();
+    await shop.query(`insert into ${table} values (3, 'infinity', 1, '\\xff', '{3}'), (4, '2026-01-06 10:00:00Z', 'NaN', '\\xff', '{4}'), (5, '2026-01-07 10:00:00Z', 2.5, '\\x00ff', '{5,NULL}');
+      delete from ${table} where id = 2`);
+    const { outcome } = await run();
+    assert.deepEqual(
+      [outcome.facts?.["published"], outcome.facts?.["quarantined"], outcome.facts?.["deleted"]],
+      [1, 2, 1],
+    );
+    assert.equal((await project.batches()).length, 1);
+    await shop.query(`delete from ${table} where id in (3, 4)`);
+    await run();
+    await same("id, l");
+  });
+
   it("says that a server does not write its log for it", async () => {
     const project = await openDataProject("sqlite", { captureHosts: ["127.0.0.1"], secret: () => TEST_POSTGRES });
     await assert.rejects(
