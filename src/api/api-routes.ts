@@ -3,6 +3,7 @@ import type { Alert, AlertDetail, Monitor, RouteTests } from "./alert.ts";
 import type { Approval, ApprovalRevocation, Approvals, NewApproval } from "./approval.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 import type { RecipeDifference } from "./recipe.ts";
+import type { TestHistory } from "./test-history.ts";
 import type { EnvironmentRules } from "./rules.ts";
 import type { AssetVersionSummary } from "./asset.ts";
 import type { Change } from "./change.ts";
@@ -79,6 +80,11 @@ export interface ApiShapes {
   readonly streamChanges: { query: requests.ChangesQuery; response: Change };
   readonly listPipelines: { query: requests.PageQuery; response: Page<PipelineSummary> };
   readonly getPipeline: { params: requests.NameParams; response: PipelineDetail };
+  readonly getTestHistory: {
+    params: requests.NameParams;
+    query: requests.TestHistoryQuery;
+    response: TestHistory;
+  };
   readonly createPipelineRun: {
     params: requests.NameParams;
     body: NewPipelineRun;
@@ -241,6 +247,7 @@ export const apiRoutes: Readonly<Record<keyof ApiShapes, Route>> = {
   streamChanges: read("streamChanges", "events", "project", { event: "change" }),
   listPipelines: read("listPipelines", "pipelines", "pipeline"),
   getPipeline: read("getPipeline", "pipelines/:name", "pipeline"),
+  getTestHistory: read("getTestHistory", "pipelines/:name/tests", "pipeline"),
   createPipelineRun: change("createPipelineRun", "pipelines/:name/runs", "run", "pipeline"),
   listSchedules: read("listSchedules", "schedules", "pipeline"),
   listRetrainings: read("listRetrainings", "retrainings", "pipeline"),

@@ -18,6 +18,11 @@ export const apiSchemas: { readonly [Name in keyof ApiShapes]: RouteSchemas<ApiS
   streamChanges: { query: requests.changesQuery, response: schemas.changeSchema },
   listPipelines: { query: pageQuery, response: pageOf(schemas.pipelineSummarySchema) },
   getPipeline: { params: nameParams, response: schemas.pipelineDetailSchema },
+  getTestHistory: {
+    params: nameParams,
+    query: requests.testHistoryQuery,
+    response: schemas.testHistorySchema,
+  },
   createPipelineRun: { params: nameParams, body: schemas.newPipelineRunSchema, response: acknowledged },
   listPipelineRuns: { query: requests.pipelineRunsQuery, response: pageOf(schemas.pipelineRunSummarySchema) },
   getPipelineRun: { params: idParams, response: schemas.pipelineRunDetailSchema },

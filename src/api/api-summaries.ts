@@ -7,6 +7,7 @@ export const apiSummaries: Readonly<Record<keyof ApiShapes, string>> = {
   streamChanges: "What changes, as it changes",
   listPipelines: "Pipelines by name",
   getPipeline: "A pipeline with its graph",
+  getTestHistory: "How the tests of a pipeline went in its last runs, and which are flaky",
   createPipelineRun: "Start a pipeline run",
   listPartitions: "Partitions of a pipeline that are over, newest first, each with its newest run",
   listSchedules: "What starts pipelines by time or by a look outside, and what became of the last look",

@@ -30,6 +30,7 @@ export {
 } from "./approval-statement.ts";
 export type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 export type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rules.ts";
+export type { TestHistory, TestRun, UnsteadyTest } from "./test-history.ts";
 export type { QueryAnswer } from "./query.ts";
 export type { NamedRecipe, RecipeChange, RecipeDifference, RecipePart } from "./recipe.ts";
 export type {

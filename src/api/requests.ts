@@ -216,6 +216,14 @@ export interface Acknowledged {
 export const acknowledged: z.ZodType<Acknowledged> = z.object({ id: z.string() });
 
 /** Which recipes are compared: `approved`, `waiting`, a version number; `none` shows the whole of `after`. */
+/** How many pipeline runs are looked at, newest first. */
+export interface TestHistoryQuery {
+  readonly runs: number;
+}
+export const testHistoryQuery: z.ZodType<TestHistoryQuery> = z.object({
+  runs: z.coerce.number().int().min(1).max(500).default(50),
+});
+
 export interface RecipeQuery {
   readonly before?: string | undefined;
   /** Also the digest of a recipe that waits for approval. */

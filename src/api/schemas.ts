@@ -27,6 +27,7 @@ import type { EnvironmentRules, RuleChange, RuleName, RulesVersion } from "./rul
 import type { Session } from "./session.ts";
 import type { NewSigningKey, SigningKey, SigningKeys } from "./signing-key.ts";
 import type { StateGrid, StateGridRow } from "./state-grid.ts";
+import type { TestHistory, TestRun, UnsteadyTest } from "./test-history.ts";
 import type { ColumnShape, WindowReport, WindowScore } from "./window-report.ts";
 
 export const actionSchema: z.ZodType<Action> = z.enum(["read", "describe", "predict", "label", "evaluate", "log", "push", "work", "register", "edit", "run", "cancel", "acknowledge", "quarantine", "restore", "approve", "rollback", "deploy", "drop", "administer"]);
@@ -1607,6 +1608,44 @@ export const stateGridSchema: z.ZodType<StateGrid> = z.object({
   "columns": z.array(z.string()).describe("Names of the partitions, the oldest first; of a pipeline run none."),
   "pipelineRuns": z.string().describe("The newest pipeline run of each partition, 26 characters each, spaces where there is none."),
 }).describe("Steps by items, or by partitions.");
+
+export const testRunSchema: z.ZodType<TestRun> = z.object({
+  "stepRunId": z.string(),
+  "pipelineRunId": z.string(),
+  "step": z.string(),
+  "matrix": z.string().optional().describe("The combination, as `suite=server`."),
+  "status": z.enum(["pending", "queued", "running", "waiting", "succeeded", "failed", "skipped", "cancelled"]),
+  "commit": z.string().optional().describe("Of a pushed commit."),
+  "atMs": z.number(),
+  "durationMs": z.number().optional(),
+  "tests": z.number(),
+  "failed": z.number(),
+  "skipped": z.number(),
+  "excused": z.number().describe("Failed, and are declared as unreliable."),
+  "flaky": z.number().describe("Failed in an attempt before, and not in the last one."),
+}).describe("Tests of one step run, as its report says.");
+
+export const unsteadyTestSchema: z.ZodType<UnsteadyTest> = z.object({
+  "name": z.string(),
+  "step": z.string(),
+  "failed": z.number().describe("Step runs in which it failed to the end."),
+  "retried": z.number().describe("Step runs in which only a further attempt passed."),
+  "of": z.number().describe("Step runs of its step, all combinations."),
+  "isFlaky": z.boolean().describe("It passed where it had failed: in a further attempt, or in another run of the same commit."),
+  "isFailing": z.boolean().describe("In the last run of its step."),
+  "lastAtMs": z.number(),
+  "lastPipelineRunId": z.string(),
+  "lastStepRunId": z.string(),
+  "message": z.string().optional(),
+}).describe("A test that failed at least once in the runs that were looked at.");
+
+export const testHistorySchema: z.ZodType<TestHistory> = z.object({
+  "pipeline": z.string(),
+  "looked": z.number().describe("Pipeline runs that were looked at; fewer where they have more than 5,000 step runs with tests."),
+  "runs": z.array(testRunSchema).describe("Oldest first."),
+  "tests": z.array(unsteadyTestSchema).describe("What fails now, then what is flaky, then by the number of failures; at most 500."),
+  "testCount": z.number(),
+}).describe("How the tests of a pipeline went in its last runs.");
 
 export const windowScoreSchema: z.ZodType<WindowScore> = z.object({
   "metric": z.string().describe("`roc_auc`, `estimated_rmse`, `drift.psi`, `null_share`, …"),

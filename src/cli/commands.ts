@@ -27,6 +27,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "Open a shell where a step of a pipeline run works, to see why it failed",
     load: () => import("./commands/pipeline/debug.ts"),
   },
+  "pipeline tests": {
+    summary: "Show how the tests of a pipeline went, and which are flaky",
+    load: () => import("./commands/pipeline/tests.ts"),
+  },
   status: {
     summary: "Show pipelines, their latest runs, and every run that is not finished",
     load: () => import("./commands/pipeline/status.ts"),

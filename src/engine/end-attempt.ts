@@ -356,6 +356,7 @@ async function writeFailure(
     counts: "failure",
     reason,
     error: error.toJSON(),
+    ...(failed.facts === undefined ? {} : { facts: failed.facts }),
     readyAtMs: (await databaseNow(transaction)) + delay,
     atMs,
   });

@@ -21,6 +21,7 @@ export {
   type StepRunDetail,
 } from "./query/pipeline-run.ts";
 export { readRunNumber, readStepResults, type StepResult } from "./query/step-results.ts";
+export { readTestHistory, type TestHistory } from "./query/test-history.ts";
 export type { RunProgress } from "./query/run-progress.ts";
 export { registerPipelines } from "./register-pipelines.ts";
 export { registerPools } from "./register-pools.ts";

@@ -43,6 +43,7 @@ const api: Examples<keyof ApiShapes> = {
   streamChanges: { query: { after: 0 } },
   listPipelines: { query: { limit: 10 } },
   getPipeline: { params: { name: "wait" } },
+  getTestHistory: { params: { name: "wait" }, query: { runs: 10 } },
   createPipelineRun: { params: { name: "none" }, body: { params: { depth: 6 } } },
   previewBackfill: { params: { name: "none" }, body: { from: "2026-01-01" } },
   createBackfill: { params: { name: "none" }, body: { all: true } },

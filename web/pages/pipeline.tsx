@@ -22,6 +22,7 @@ import { stepEdges, stepNode } from "../ui/step-node.tsx";
 import { type Column, DataTable } from "../ui/table.tsx";
 import { Tabs } from "../ui/tabs.tsx";
 import { Ago, Copy, Facts } from "../ui/text.tsx";
+import { TestHistoryTab, useTestWords } from "../ui/test-history.tsx";
 import { TriggerList } from "../ui/trigger-list.tsx";
 
 const PartitionGrid = lazy(() => import("../ui/partition-grid.tsx"));
@@ -31,6 +32,7 @@ const LARGEST_GRAPH = 300;
 
 export function PipelinePage() {
   const { t } = useLanguage();
+  const say = useTestWords();
   const { name } = useParams({ strict: false }) as { name: string };
   const pipeline = useQuery(queries.pipeline(name));
   return (
@@ -62,6 +64,7 @@ export function PipelinePage() {
               label={data.name}
               tabs={[
                 { key: "runs", label: t("pipeline.runs"), content: () => <Runs name={name} /> },
+                { key: "tests", label: say("tab"), content: () => <TestHistoryTab pipeline={name} /> },
                 ...(data.definition === undefined
                   ? []
                   : [

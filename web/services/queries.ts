@@ -36,6 +36,8 @@ export const queries = {
   overview: () => one(["overview"], "getOverview", {}),
   pipelines: () => pages(["pipelines"], "listPipelines", {}),
   pipeline: (name: string) => one(["pipelines", name], "getPipeline", { params: { name } }),
+  testHistory: (name: string) =>
+    one(["pipelines", name, "tests"], "getTestHistory", { params: { name }, query: { runs: 100 } }),
   schedules: () => one(["pipelines", "schedules"], "listSchedules", {}),
   retrainings: () => one(["pipelines", "retrainings"], "listRetrainings", {}),
   pools: () => one(["pipeline-runs", "pools"], "listPools", {}),

@@ -1,12 +1,13 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { isEsteiraError, type Json } from "#base";
+import { isEsteiraError, type Json, matchesPattern } from "#base";
 import type { AssetKind, WriteTransaction } from "#pipeline";
 import {
   assertInside,
   type AttemptContext,
   commandFailed,
   type MadeVersion,
+  type Problem,
   type ProcessResult,
   type ProcessSpec,
   type StepAnalysis,
@@ -24,9 +25,23 @@ export interface CommandOptions {
   /** Asset kind → project-relative folder that holds it afterwards. */
   readonly makes?: Readonly<Partial<Record<AssetKind, string>>> | undefined;
   readonly report?: string | undefined;
+  /** Tests of the report that may fail: names, with `*` for any characters. */
+  readonly unreliable?: readonly string[] | undefined;
   readonly inputs?: readonly string[] | undefined;
   readonly folder?: string | undefined;
   readonly sandbox?: boolean | undefined;
+}
+
+/** What of the options says nothing without another. */
+export function problemsOf({ report, unreliable }: CommandOptions): readonly Problem[] {
+  if (unreliable === undefined || report !== undefined) return [];
+  return [
+    {
+      path: ["unreliable"],
+      message: "unreliable names tests of a report, and there is no report",
+      hint: "Say which JUnit file the command writes: report: junit.xml.",
+    },
+  ];
 }
 
 export function inputsOf(inputs: readonly string[] | undefined): readonly StepInput[] {
@@ -58,9 +73,12 @@ export async function runCommand(
     takes: madeBy(options).map((path) => resolve(attempt.projectFolder, path)),
     ...(options.sandbox === true ? { isolation: { atLeast: "sandbox" } } : {}),
   });
-  const facts = options.report === undefined ? {} : await readReport(attempt, options.report, result);
-  if (result.exitCode !== 0)
-    throw commandFailed({ step: attempt.step, ending: endingOf(result), tail: lastLine(result.tail ?? "") });
+  const { report, unreliable = [] } = options;
+  const facts = report === undefined ? {} : await readReport(attempt, { report, unreliable }, result);
+  if (result.exitCode !== 0 && !isExcused(facts, result)) {
+    const error = commandFailed({ step: attempt.step, ending: endingOf(result), tail: lastLine(result.tail ?? "") });
+    return { status: "failed", error, facts };
+  }
   const { made, alsoWrite } = await publishFolders(attempt, options.makes);
   return {
     status: "succeeded",
@@ -84,9 +102,14 @@ function lastLine(tail: string): string {
   return line.length > TAIL_LENGTH ? `…${line.slice(-TAIL_LENGTH)}` : line;
 }
 
+/** Whether a command that ended by itself failed for nothing but tests that may. */
+function isExcused(facts: Readonly<Record<string, Json>>, { endedBy, signal }: ProcessResult): boolean {
+  return endedBy === "itself" && signal === undefined && facts["failed"] === 0 && Number(facts["excused"] ?? 0) > 0;
+}
+
 async function readReport(
   attempt: AttemptContext<unknown>,
-  path: string,
+  { report: path, unreliable }: { readonly report: string; readonly unreliable: readonly string[] },
   result: ProcessResult,
 ): Promise<Readonly<Record<string, Json>>> {
   let xml: string;
@@ -100,13 +123,18 @@ async function readReport(
     if (result.exitCode !== 0) return {};
     throw reportMissing({ step: attempt.step, report: path }, error);
   }
-  const report = parseJunitReport(xml);
+  const report = parseJunitReport(xml, (name) => unreliable.some((pattern) => matchesPattern(name, pattern)));
   for (const failure of report.failures) attempt.log(`failed: ${failure.name}: ${failure.message}`, "stderr");
+  for (const failure of report.excused)
+    attempt.log(`failed, and is said to be unreliable: ${failure.name}: ${failure.message}`, "stderr");
   return {
     tests: report.tests,
     failed: report.failed,
     skipped: report.skipped,
     failures: report.failures.map((failure) => ({ ...failure })),
+    ...(report.excused.length === 0
+      ? {}
+      : { excused: report.excused.length, unreliable: report.excused.map(({ name }) => name) }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { type AnalysisContext, missingFile, type Problem, type StepAnalysis, type StepKind } from "#pipeline";
-import { type CommandOptions, inputsOf, madeBy, makesOf, runCommand } from "./command.ts";
+import { type CommandOptions, inputsOf, madeBy, makesOf, problemsOf, runCommand } from "./command.ts";
 import { findScriptImports } from "../script-imports.ts";
 import { commandShape, matchFiles, patternsOf } from "./run.ts";
 
@@ -62,6 +62,6 @@ async function analyse(declaration: NodeDeclaration, context: AnalysisContext): 
       ...new Set([declaration.node, ...(await findScriptImports(declaration.node, context)), ...matched.files]),
     ].sort(),
     cacheable: patterns.length > 0,
-    problems: [...problems, ...matched.problems],
+    problems: [...problems, ...matched.problems, ...problemsOf(declaration)],
   };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ASSET_KINDS } from "#pipeline";
 import type { AnalysisContext, Problem, StepAnalysis, StepKind } from "#pipeline";
 import { findCommandScripts } from "../script-imports.ts";
-import { type CommandOptions, inputsOf, madeBy, makesOf, runCommand } from "./command.ts";
+import { type CommandOptions, inputsOf, madeBy, makesOf, problemsOf, runCommand } from "./command.ts";
 
 /** `run: npm test` and what belongs to it. */
 export interface RunDeclaration extends CommandOptions {
@@ -27,6 +27,13 @@ export const commandShape = {
     .string()
     .optional()
     .describe("JUnit report that the command writes: its counts are shown with the step run."),
+  unreliable: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      "Tests of the report that may fail, by the names that it shows (`suite › test`), `*` for any characters: a command that fails for nothing else has succeeded, and what failed is told.",
+    ),
   inputs: z
     .array(z.string())
     .optional()
@@ -79,7 +86,7 @@ async function analyse(declaration: RunDeclaration, context: AnalysisContext): P
     makes: makesOf(context.step, declaration.makes),
     files: [...new Set([...files, ...scripts])].sort(),
     cacheable: patterns.length > 0,
-    problems,
+    problems: [...problems, ...problemsOf(declaration)],
   };
 }
 

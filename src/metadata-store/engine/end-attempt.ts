@@ -5,6 +5,7 @@ import { appendEvent } from "../event/append-event.ts";
 import { databaseNow } from "./database-time.ts";
 import { FAIL_FAST, lockPipelineRun, propagateEnd, type StepRunEnd } from "./end-step-run.ts";
 import { settlePipelineRun } from "./settle-pipeline-run.ts";
+import { withFlakyTests } from "./test-results.ts";
 import type { AttemptStatus, PipelineTables, StepRunStatus } from "./tables.ts";
 
 /**
@@ -179,7 +180,7 @@ async function stepRunChange(
     cached: end.cached === true ? 1 : 0,
     reason: end.reason ?? null,
     error,
-    facts: end.facts === undefined ? stepRun.facts : JSON.stringify(end.facts),
+    facts: end.facts === undefined ? stepRun.facts : JSON.stringify(withFlakyTests(stepRun.facts, end.facts)),
     gate_key: end.gateKey ?? null,
     cache_key: end.cacheKey ?? stepRun.cache_key,
     finished_at_ms: queuedAgain || end.stepRun === "waiting" ? null : end.atMs,

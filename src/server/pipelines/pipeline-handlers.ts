@@ -2,21 +2,23 @@ import type { Load, PipelineDetail, PipelineEdge, PipelineStep, PipelineSummary,
 import type { Platform } from "#app";
 import type { ReadTransaction } from "#metadata-store";
 import { getPipelineDefinition, listLatestStepRuns, listPauses } from "#metadata-store/engine";
-import { findAbandonedRuns, getPipeline, listPipelineRuns, listPipelines } from "#engine";
+import { findAbandonedRuns, getPipeline, listPipelineRuns, listPipelines, readTestHistory } from "#engine";
 import { describeSensor, nextTicks, type PipelineDefinition } from "#pipeline";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 import { toPage } from "../api/paging.ts";
 import { projectNotOpen } from "../errors.ts";
 import { toPause } from "./schedule-handlers.ts";
+import { matrixText } from "../pipeline-runs/matrix-text.ts";
 import { toRunSummaries } from "../pipeline-runs/pipeline-run-view.ts";
 
 const RECENT_RUNS = 20;
+const MOST_TESTS = 500;
 const NEXT_TIMES = 5;
 
 /** Pipelines with their graphs and triggers. */
 export function createPipelineHandlers(
   platform: Platform,
-): Pick<ApiHandlers, "listPipelines" | "getPipeline" | "createPipelineRun"> {
+): Pick<ApiHandlers, "listPipelines" | "getPipeline" | "getTestHistory" | "createPipelineRun"> {
   const { store, project, clock, engine } = platform;
   return {
     listPipelines: async ({ query }) => {
@@ -56,6 +58,21 @@ export function createPipelineHandlers(
         ...(definition.partitions === undefined ? {} : { hasPartitions: true }),
         params: Object.entries(definition.params).map(([name, param]) => ({ name, default: param.default })),
       } satisfies PipelineDetail;
+    },
+    getTestHistory: async ({ params, query }) => {
+      await getPipeline(store, { project, pipeline: params.name, nowMs: clock.now() });
+      const { runs, tests, looked } = await readTestHistory(store, {
+        project,
+        pipeline: params.name,
+        runs: query.runs,
+      });
+      return {
+        pipeline: params.name,
+        looked,
+        runs: runs.map((run) => ({ ...run, matrix: matrixText(run.matrix) })),
+        tests: tests.slice(0, MOST_TESTS),
+        testCount: tests.length,
+      };
     },
     createPipelineRun: async ({ params, body, identity }) => {
       if (!platform.isProject) throw projectNotOpen({ what: "Running a pipeline" });
