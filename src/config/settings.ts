@@ -11,7 +11,7 @@ export interface Settings {
   readonly homeFolder: string | undefined;
   /** `ESTEIRA_STORE`: folder of the store, as `--store`. */
   readonly storeFolder: string | undefined;
-  /** `ESTEIRA_ROLES`: what a server of this process does, as `esteira up --roles`. */
+  /** `ESTEIRA_ROLES`: what a server of this process does, as `esteira up --roles ROLES`. */
   readonly roles: string | undefined;
   /** `ESTEIRA_TOKEN`: API token that the CLI acts with. */
   readonly token: string | undefined;

@@ -141,7 +141,7 @@ export const pushSchemaUnknown: ErrorFactory<{ view: string; dataset: string }> 
     message: ({ view, dataset }) =>
       `Nothing can be pushed online to "${view}" yet: its dataset ${dataset} has no version, by which types are checked`,
     hint: ({ dataset }) =>
-      `Make one: esteira run with the pipeline of ${dataset}. A contract gives an empty dataset its columns; to: offline is taken before.`,
+      `Run the pipeline that makes ${dataset}. A contract gives an empty dataset its columns; to: offline is taken before.`,
     solve:
       "Make the first version of the view's dataset; a capture with a contract makes one without rows. Pushes `to: offline` are taken before.",
   },

@@ -119,7 +119,7 @@ const WHOLE: Readonly<Record<string, readonly string[]>> = {
   ],
   "the first of those whose places are all counted in `used`": ["waitsFor.holders", "pools[].holders"],
   "the first of those that `leftOut` counts": ["filled"],
-  "the first of those that `leftOut` counts": ["filled"],
+  "those of the alerts that are shown": ["retrainings"],
   "the main way back, one of each kind": ["chain"],
   "the newest few, with the way to all": ["runs", "releases", "recentRuns"],
 };

@@ -97,7 +97,7 @@ describe("a command that is named exists, with the options named", () => {
     const problems = await Promise.all(
       [
         "asset list",
-        "pipeline",
+        "pipelines",
         "status --all",
         "token list ana",
         "run a --form b",

@@ -48,6 +48,9 @@ export const problemsEn: ProblemTexts = {
     hint: "A merge or another tool rewrote the table: all its files have to be read anew, in one version.",
   },
   MODELS_VERSION_MISSING: { hint: "The page Models lists the versions." },
+  PIPELINE_LOG_MALFORMED: {
+    hint: "A newer program may have written it; else the store is damaged, and an administrator looks for what else is.",
+  },
   FEATURES_DEFINITIONS_INVALID: { hint: "Correct the files below features/." },
   FEATURES_PUSH_SCHEMA_UNKNOWN: {
     hint: "Run the pipeline that makes {dataset}; a contract gives an empty dataset its columns.",

@@ -85,6 +85,10 @@ export const problemsPtBr: ProblemTexts = {
     message: "Não existe a execução de pipeline ou de passo {id} neste armazém.",
     hint: "A página Pipelines lista as execuções.",
   },
+  PIPELINE_LOG_MALFORMED: {
+    message: "Uma parte do log do passo não pode ser lida: {reason}",
+    hint: "Um programa mais novo pode tê-la escrito; senão o armazém está danificado, e quem o administra procura o que mais está.",
+  },
   PIPELINE_PARAM_UNKNOWN: {
     message: "O pipeline “{pipeline}” não tem o parâmetro “{param}”; tem: {params}",
     hint: "Use um parâmetro declarado no arquivo do pipeline.",

@@ -20,7 +20,7 @@ export const GREATEST_NUMBER: number = 10 ** NUMBER_DIGITS - 1;
  *   {@link GREATEST_NUMBER}. Values that are none of these are refused before.
  */
 export function createTokens(secret: string, format: TokenFormat): (value: string) => string {
-  const key = createHmac("sha256", secret).update(`esteira token ${format}`).digest();
+  const key = createHmac("sha256", secret).update(`esteira/token/${format}`).digest();
   const brief = (value: string): string => createHmac("sha256", key).update(value).digest("hex").slice(0, 32);
   switch (format) {
     case "text":
