@@ -34,6 +34,13 @@ const FILES = {
 `,
 } as const;
 
+const STARTED = [
+  ["production", "assistant"],
+  ["staging", "assistant"],
+  ["production", "hidden"],
+  ["production", "solo"],
+] as const;
+
 const CLIENT = `
 import json, sys, time
 import openai
@@ -88,6 +95,10 @@ print(json.dumps(found))
 `;
 
 describe("a server of the user's choice behind OpenAI's API", async () => {
+  // Before the server's own: its folder is removed at the end, and with it the way to their supervisors.
+  after(async () => {
+    for (const [environment, name] of STARTED) await services.stop({ project: "p", environment, name });
+  });
   const opened = await openTestServer({
     yaml: "environments: { production: {}, staging: {} }\n",
     start: true,
@@ -102,15 +113,6 @@ describe("a server of the user's choice behind OpenAI's API", async () => {
   });
   const platform = await opened.platform.whole();
   const services = createServices({ folder: join(opened.folder, ".esteira", "services") });
-  after(async () => {
-    for (const [environment, name] of [
-      ["production", "assistant"],
-      ["staging", "assistant"],
-      ["production", "hidden"],
-      ["production", "solo"],
-    ] as const)
-      await services.stop({ project: "p", environment, name });
-  });
   for (const name of ["assistant", "hidden", "solo"]) {
     const { code, stdout, stderr } = await runEsteira(opened.folder, ["run", name]);
     assert.equal(code, 0, stdout + stderr);
