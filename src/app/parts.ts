@@ -20,9 +20,11 @@ import {
   PRODUCTION,
   type Rollouts,
   type RolloutsOptions,
+  targetKeyMissing,
 } from "#delivery";
 import {
   certificateVariables,
+  type ClusterAccess,
   createGit,
   createIsolation,
   createLocalExecutor,
@@ -37,6 +39,8 @@ import {
   type Git,
   type Isolation,
   type PythonEnvironments,
+  readKubeconfig,
+  readServiceAccount,
   type Sealer,
   type Services,
   type TaskBoard,
@@ -302,6 +306,7 @@ export function createParts(platform: StorePlatform, settings: Settings): Parts 
       approvals,
       folder: below("releases"),
       hosts: hostsOf(config, settings),
+      clusters: clustersOf(config, settings),
       searchPath: settings.searchPath,
       clock,
       log,
@@ -337,9 +342,33 @@ function guardedBy(
 function hostsOf({ targets }: StorePlatform["config"], settings: Settings): NonNullable<DeliveryOptions["hosts"]> {
   return {
     ssh: createSshHosts({ searchPath: settings.searchPath }),
-    targets: Object.fromEntries(Object.entries(targets).map(([name, { ssh }]) => [name, ssh])),
+    targets: Object.fromEntries(
+      Object.entries(targets).flatMap(([name, target]) => ("ssh" in target ? [[name, target.ssh]] : [])),
+    ),
     secret: (name) => settings.secret(name),
   };
+}
+
+/** Clusters that code is applied in: as the kubeconfig of a secret says, or as the service account of this pod. */
+function clustersOf(
+  { targets }: StorePlatform["config"],
+  settings: Settings,
+): NonNullable<DeliveryOptions["clusters"]> {
+  const host = settings.variable("KUBERNETES_SERVICE_HOST");
+  const port = settings.variable("KUBERNETES_SERVICE_PORT");
+  return Object.fromEntries(
+    Object.entries(targets).flatMap(([name, target]) => {
+      if (!("kubernetes" in target)) return [];
+      const { namespace, kubeconfig, context, cluster_kinds: clusterKinds } = target.kubernetes;
+      const access = async (): Promise<ClusterAccess> => {
+        if (kubeconfig === undefined) return readServiceAccount({ target: name, host, port });
+        const given = settings.secret(kubeconfig) ?? "";
+        if (given.trim() === "") throw targetKeyMissing({ target: name, secret: kubeconfig });
+        return readKubeconfig({ target: name, given, context });
+      };
+      return [[name, { namespace, clusterKinds, access }]];
+    }),
+  );
 }
 
 /** A candidate that fails is judged before its caller is answered. */

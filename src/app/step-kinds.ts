@@ -9,7 +9,7 @@ import {
   scriptTestProblems,
 } from "#data";
 import type { Settings } from "#config";
-import { createDeployKind } from "#delivery";
+import { createDeployKind, type DeployKindOptions } from "#delivery";
 import { readRunNumber, readStepResults } from "#engine";
 import { createDbtKind, createNodeKind, createPythonKind, createRunKind, createTapRunner } from "#executors";
 import { createJoinKind } from "#features";
@@ -47,8 +47,14 @@ export function createStepKinds(parts: Parts, settings: Pick<Settings, "secret">
     createTestKind({ ...parts, datasets: parts.reader, scorer: parts.serving.scorer }),
     createScoreKind({ ...parts, scorer: parts.serving.scorer }),
     createPackageKind(),
-    createDeployKind({ ...parts, targets: Object.keys(parts.config.targets) }),
+    createDeployKind({ ...parts, targets: kindsOfTargets(parts.config.targets) }),
   ]);
+}
+
+function kindsOfTargets(targets: Parts["config"]["targets"]): NonNullable<DeployKindOptions["targets"]> {
+  return Object.fromEntries(
+    Object.entries(targets).map(([name, target]) => [name, "ssh" in target ? "ssh" : "kubernetes"]),
+  );
 }
 
 /** Kinds of steps that are never written into a pipeline: the jobs of workflows. */

@@ -21,21 +21,51 @@ export const sshKeySchema = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
   .describe("Name of the secret that holds the private key.");
 
+const sshTargetSchema = z.strictObject({
+  ssh: z.strictObject({
+    hosts: z.array(sshHostSchema).min(1).max(100).describe("One after the other, in this order."),
+    folder: z
+      .string()
+      .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[\w./-]+[\w-]$/, "expected an absolute folder of plain names")
+      .describe("Folder on each host: `releases/`, and `current`, which leads to one of them."),
+    key: sshKeySchema,
+    keep: z.int().min(2).max(100).default(5).describe("Releases that stay on a host. Default 5."),
+  }),
+});
+
+const kubernetesTargetSchema = z.strictObject({
+  kubernetes: z
+    .strictObject({
+      namespace: z
+        .string()
+        .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected the name of a namespace")
+        .describe("The only namespace that releases change."),
+      kubeconfig: z
+        .string()
+        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
+        .optional()
+        .describe("Name of the secret that holds a kubeconfig, or the absolute path of one."),
+      in_cluster: z
+        .literal(true)
+        .optional()
+        .describe("In place of kubeconfig: the cluster in which esteira runs, as the service account of its pod."),
+      context: z.string().min(1).max(500).optional().describe("Context of the kubeconfig. Default: its current one."),
+      cluster_kinds: z
+        .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,99}$/, "expected a kind such as ClusterRole"))
+        .max(50)
+        .default([])
+        .describe("Kinds outside namespaces that manifests may hold. Default: none."),
+    })
+    .refine(({ kubeconfig, in_cluster: isInside }) => (kubeconfig === undefined) === (isInside === true), {
+      message: "expected either kubeconfig: SECRET or in_cluster: true",
+    }),
+});
+
 /** Where code is deployed to beside processes of this machine. */
 export const targetsSchema = z
   .record(
     z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "a target's name holds a–z, 0–9 and -"),
-    z.strictObject({
-      ssh: z.strictObject({
-        hosts: z.array(sshHostSchema).min(1).max(100).describe("One after the other, in this order."),
-        folder: z
-          .string()
-          .regex(/^\/(?!.*(^|\/)\.\.?(\/|$))[\w./-]+[\w-]$/, "expected an absolute folder of plain names")
-          .describe("Folder on each host: `releases/`, and `current`, which leads to one of them."),
-        key: sshKeySchema,
-        keep: z.int().min(2).max(100).default(5).describe("Releases that stay on a host. Default 5."),
-      }),
-    }),
+    z.union([sshTargetSchema, kubernetesTargetSchema]),
   )
   .default({})
-  .describe("Hosts that `target` of a deploy step names.");
+  .describe("Hosts and clusters that `target` of a deploy step names.");

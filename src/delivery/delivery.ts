@@ -34,6 +34,8 @@ import { deployProcess } from "./process-target.ts";
 import { crownVersion, recordFailure, recordRemoval, recordSuccess } from "./record-deployment.ts";
 import { type EnvironmentRollback, planRollback, rollBackTogether, type RollbackPlan } from "./roll-back-together.ts";
 import { type ReleaseSettings, settingsAsJson, settingsOf } from "./release-settings.ts";
+import { findClusterRelease, toClusterRelease } from "./cluster-release.ts";
+import { deployToCluster, type KubernetesTargetOptions, removeFromCluster } from "./kubernetes-target.ts";
 import { deployToHosts, removeFromHosts, type SshTargetOptions } from "./ssh-target.ts";
 
 export interface DeliveryOptions {
@@ -48,6 +50,8 @@ export interface DeliveryOptions {
   readonly folder: string;
   /** Hosts that code is deployed to. Default: there are none. */
   readonly hosts?: Pick<SshTargetOptions, "ssh" | "targets" | "secret">;
+  /** Clusters that code is applied in. Default: there are none. */
+  readonly clusters?: KubernetesTargetOptions["clusters"];
   /** `PATH` of deployed processes. */
   readonly searchPath: string;
   readonly clock: Clock;
@@ -201,8 +205,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     async deploy(request, watch) {
       await assertIsolated(request.version, findEnvironment(environments, request.environment), store);
       const begun = await store.read((transaction) => getDeployment(transaction, request));
-      const kept =
-        begun === undefined ? await findKeptDeployment(request, { ...options, hosts: hostsOf(options) }) : undefined;
+      const kept = begun === undefined ? await findKeptDeployment(request, placesOf(options)) : undefined;
       if (kept !== undefined) {
         watch.log(
           `${request.environment}: already deployed, release ${kept.release.number}, ${request.version.asset} ${request.version.version}`,
@@ -242,14 +245,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       });
     },
     async remove(request) {
-      const { project, environment, asset } = request;
       const deployed = await findDeployed(store, request);
-      const release = await store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
-      const settings = release === undefined ? undefined : settingsOf(release);
-      if (settings?.target === "model")
-        await options.models.remove({ project, environment, endpoint: settings.endpoint });
-      else if (settings?.target === "ssh") await removeFromHosts({ environment, asset, settings }, hostsOf(options));
-      else await options.services.stop({ project, environment, name: asset });
+      await takeOut(deployed, options);
       await store.write((transaction) =>
         recordRemoval(transaction, { deployed, actor: request.actor, atMs: clock.now() }),
       );
@@ -464,6 +461,13 @@ async function switchTarget(
     );
     return { versionId: version.id, digest: version.digest, address };
   }
+  if (settings.target === "kubernetes") {
+    const wanted = await toClusterRelease(release, version, options.store);
+    if (wanted === undefined) throw versionMissing({ asset });
+    const previous = await findClusterRelease(release, options.store);
+    const { address } = await deployToCluster(wanted, { ...watch, previous }, clustersOf(options));
+    return { versionId: version.id, digest: version.digest, address };
+  }
   const service = await deployProcess(
     { deploymentId: deployment.id, project, environment, asset, version, settings },
     watch.signal,
@@ -477,6 +481,27 @@ async function switchTarget(
 function hostsOf(options: Pick<DeliveryOptions, "objects" | "folder" | "environments" | "hosts">): SshTargetOptions {
   const none = { ssh: createSshHosts({ searchPath: "" }), targets: {}, secret: () => undefined };
   return { ...(options.hosts ?? none), ...options };
+}
+
+function clustersOf(options: Pick<DeliveryOptions, "objects" | "environments" | "clusters">): KubernetesTargetOptions {
+  return { ...options, clusters: options.clusters ?? {} };
+}
+
+function placesOf(options: DeliveryOptions): Parameters<typeof findKeptDeployment>[1] {
+  return { ...options, hosts: hostsOf(options), clusters: clustersOf(options) };
+}
+
+/** Takes what is deployed from where it runs. */
+async function takeOut(deployed: Deployed, options: DeliveryOptions): Promise<void> {
+  const { project, environment, asset } = deployed;
+  const release = await options.store.read((transaction) => getRelease(transaction, { id: deployed.releaseId }));
+  const settings = release === undefined ? undefined : settingsOf(release);
+  if (settings?.target === "model") await options.models.remove({ project, environment, endpoint: settings.endpoint });
+  else if (settings?.target === "ssh") await removeFromHosts({ environment, asset, settings }, hostsOf(options));
+  else if (settings?.target === "kubernetes") {
+    const applied = await findClusterRelease(deployed, options.store);
+    if (applied !== undefined) await removeFromCluster(applied, clustersOf(options));
+  } else await options.services.stop({ project, environment, name: asset });
 }
 
 /** False while a model is only tried beside the one that answers. */

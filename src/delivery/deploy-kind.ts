@@ -32,11 +32,25 @@ export interface DeployDeclaration {
   readonly restart?: string | undefined;
   readonly check?: string | undefined;
   readonly stop?: string | undefined;
+  readonly manifests?: string | readonly string[] | undefined;
+  readonly values?: Readonly<Record<string, string | number | boolean | { readonly file: string }>> | undefined;
+  readonly prune?: boolean | undefined;
+  readonly force_conflicts?: boolean | undefined;
 }
 
 const port = z.int().min(1).max(65_535);
 
 const targetName = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/);
+
+/** Relative, and nowhere outside. */
+const pathOfCode = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(
+    /^(?!\/)(?!(.*\/)?\.\.(\/|$))[^\\\0]+$/,
+    "expected a path below the folder of the code, with / and without ..",
+  );
 
 const schema: z.ZodType<DeployDeclaration> = z.strictObject({
   deploy: z.string().min(1).describe("The code or model to deploy."),
@@ -91,7 +105,7 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
     .union([targetName, z.record(z.string(), targetName)])
     .optional()
     .describe(
-      "Code: hosts of `targets` in esteira.yaml, or those of each environment; default a process of this machine.",
+      "Code: hosts or cluster of `targets` in esteira.yaml, or those of each environment; default a process of this machine.",
     ),
   restart: z
     .string()
@@ -104,19 +118,44 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
     .optional()
     .describe("Code on hosts: shell line that succeeds when the release is well; tried until health_timeout."),
   stop: z.string().min(1).optional().describe("Code on hosts: shell line that ends what runs, when it is removed."),
+  manifests: z
+    .union([pathOfCode, z.array(pathOfCode).min(1).max(50)])
+    .optional()
+    .describe("Code in a cluster: files of the code that are applied, such as k8s/*.yaml."),
+  values: z
+    .record(
+      z.string().regex(/^[A-Za-z_]\w{0,62}$/),
+      z.union([z.string().max(10_000), z.number(), z.boolean(), z.strictObject({ file: pathOfCode })]),
+    )
+    .optional()
+    .describe(
+      "Code in a cluster: what manifests name as ${{ values.NAME }}; { file: PATH } is the text of a file of the code.",
+    ),
+  prune: z
+    .boolean()
+    .optional()
+    .describe("Code in a cluster: delete what earlier releases applied and this one has no more; default false."),
+  force_conflicts: z
+    .boolean()
+    .optional()
+    .describe("Code in a cluster: take over fields that others manage; default false, which fails."),
 });
 
 const HOST_KEYS = ["restart", "check", "stop"] as const;
 const PROCESS_KEYS = ["start", "health", "port", "env", "openai"] as const;
-const CODE_KEYS = [...PROCESS_KEYS, "health_timeout", "target", ...HOST_KEYS] as const;
+const CLUSTER_KEYS = ["manifests", "values", "prune", "force_conflicts"] as const;
+const CODE_KEYS = [...PROCESS_KEYS, "health_timeout", "target", ...HOST_KEYS, ...CLUSTER_KEYS] as const;
 const MODEL_KEYS = ["endpoint", "features", "strategy", "workers"] as const;
+
+/** What a target of a project is. */
+export type TargetKind = "ssh" | "kubernetes";
 
 export interface DeployKindOptions {
   readonly store: MetadataStore;
   readonly delivery: Delivery;
   readonly approvals: ApprovalCheck;
-  /** Names of the project's targets. Default: it has none. */
-  readonly targets?: readonly string[];
+  /** The project's targets by name. Default: it has none. */
+  readonly targets?: Readonly<Record<string, TargetKind>>;
 }
 
 /**
@@ -138,7 +177,7 @@ export function createDeployKind(options: DeployKindOptions): StepKind<DeployDec
 async function analyse(
   declaration: DeployDeclaration,
   context: AnalysisContext,
-  { store, delivery, targets = [] }: DeployKindOptions,
+  { store, delivery, targets = {} }: DeployKindOptions,
 ): Promise<StepAnalysis> {
   const kind = context.knownAssets.get(declaration.deploy);
   const known = delivery.environments.map(({ name }) => name);
@@ -167,32 +206,64 @@ async function analyse(
   };
 }
 
-/** A target must be there, and each key belongs to a process of this machine or to hosts. */
-function explainTargets(declaration: DeployDeclaration, known: readonly string[]): readonly Problem[] {
+/** A target must be there, and each key belongs to a process of this machine, to hosts or to a cluster. */
+function explainTargets(
+  declaration: DeployDeclaration,
+  targets: Readonly<Record<string, TargetKind>>,
+): readonly Problem[] {
   const { target } = declaration;
-  if (target === undefined)
-    return HOST_KEYS.filter((key) => declaration[key] !== undefined).map((key) => ({
-      path: [key],
-      message: `"${key}" is for hosts, and the step names no target`,
-      hint: "Add target, or remove it.",
-    }));
-  const named = typeof target === "string" ? [[undefined, target] as const] : Object.entries(target);
-  const isEverywhere =
-    typeof target === "string" || [declaration.to].flat().every((name) => Object.hasOwn(target, name));
+  const named = typeof target === "object" ? Object.entries(target) : [[undefined, target ?? ""] as const];
+  const missing = named.filter(([, name]) => target !== undefined && !Object.hasOwn(targets, name));
+  const known = Object.keys(targets);
   return [
-    ...named
-      .filter(([, name]) => !known.includes(name))
-      .map(([environment, name]) => ({
-        path: environment === undefined ? ["target"] : ["target", environment],
-        message: `There is no target "${name}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
-        hint: `Add it to esteira.yaml: targets: { ${name}: { ssh: … } }`,
-      })),
-    ...PROCESS_KEYS.filter((key) => isEverywhere && declaration[key] !== undefined).map((key) => ({
-      path: [key],
-      message: `"${key}" is for a process of this machine, and the step names hosts`,
-      hint: "Hosts have restart and check in its place.",
+    ...missing.map(([environment, name]) => ({
+      path: environment === undefined ? ["target"] : ["target", environment],
+      message: `There is no target "${name}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
+      hint: `Add it to esteira.yaml: targets: { ${name}: { ssh: … } }, or { kubernetes: … }`,
     })),
+    ...explainPlaces(declaration, targets),
   ];
+}
+
+const NOUNS = { process: "a process of this machine", ssh: "hosts", kubernetes: "a cluster" } as const;
+const KEYS_OF = { process: PROCESS_KEYS, ssh: HOST_KEYS, kubernetes: CLUSTER_KEYS } as const;
+
+/** Keys for a place that no environment of the step has, and what a cluster cannot do without. */
+function explainPlaces(
+  declaration: DeployDeclaration,
+  targets: Readonly<Record<string, TargetKind>>,
+): readonly Problem[] {
+  const { target, to } = declaration;
+  const names = [to].flat().map((environment) => (typeof target === "object" ? target[environment] : target));
+  // A name that is unknown may be of any kind.
+  if (names.some((name) => name !== undefined && !Object.hasOwn(targets, name)))
+    return names.every((name) => name !== undefined) ? foreignKeys(declaration, ["ssh", "kubernetes"]) : [];
+  const places = new Set(names.map((name) => (name === undefined ? "process" : (targets[name] ?? "process"))));
+  const problems = foreignKeys(declaration, [...places]);
+  if (!places.has("kubernetes") || declaration.manifests !== undefined) return problems;
+  return [
+    ...problems,
+    { path: ["target"], message: "A cluster needs manifests", hint: "Add manifests: k8s/*.yaml, files of the code." },
+  ];
+}
+
+function foreignKeys(declaration: DeployDeclaration, places: readonly (keyof typeof NOUNS)[]): readonly Problem[] {
+  const given =
+    declaration.target === undefined ? "names no target" : `names ${places.map((place) => NOUNS[place]).join(" and ")}`;
+  return (["process", "ssh", "kubernetes"] as const)
+    .filter((place) => !places.includes(place))
+    .flatMap((place) =>
+      KEYS_OF[place]
+        .filter((key) => declaration[key] !== undefined)
+        .map((key) => ({
+          path: [key],
+          message: `"${key}" is for ${NOUNS[place]}, and the step ${given}`,
+          hint:
+            place === "process"
+              ? "Hosts have restart and check in its place, a cluster its manifests."
+              : "Name a target of that kind, or remove it.",
+        })),
+    );
 }
 
 /** Only code and models can be deployed, each with its own keys. */
@@ -244,7 +315,7 @@ async function execute(attempt: AttemptContext<DeployDeclaration>, options: Depl
       const closed = await checkApproval(attempt, { version, environment }, options);
       if (closed !== undefined) return closed;
     }
-    const done = await deployTo(attempt, { version, environment, known, sinceMs }, options.delivery);
+    const done = await deployTo(attempt, { version, environment, known, sinceMs }, options);
     facts[environment] = {
       release: done.release.number,
       releaseId: done.release.id,
@@ -277,7 +348,7 @@ function tellOfFeatures(attempt: AttemptContext<DeployDeclaration>, version: Ass
 async function checkApproval(
   attempt: AttemptContext<DeployDeclaration>,
   subject: { readonly version: AssetVersion; readonly environment: string },
-  { store, delivery, approvals }: DeployKindOptions,
+  { store, delivery, approvals, targets = {} }: DeployKindOptions,
 ): Promise<StepOutcome | undefined> {
   const { version, environment } = subject;
   const rules = findEnvironment(delivery.environments, environment);
@@ -288,7 +359,7 @@ async function checkApproval(
     environment,
     rules,
     version,
-    deploy: settingsAsJson(settingsOf(attempt.declaration, version, environment)),
+    deploy: settingsAsJson(settingsOf(attempt.declaration, { version, environment, targets })),
     requestedBy: attempt.actor,
   });
   if (decision.open) {
@@ -342,7 +413,7 @@ async function deployTo(
     readonly known: Deployment | undefined;
     readonly sinceMs: number | undefined;
   },
-  delivery: Delivery,
+  { delivery, targets = {} }: DeployKindOptions,
 ): Promise<FinishedDeployment> {
   const { version, environment, known, sinceMs } = facts;
   return delivery.deploy(
@@ -350,7 +421,7 @@ async function deployTo(
       project: homeProject(attempt.project),
       environment,
       version,
-      settings: settingsOf(attempt.declaration, version, environment),
+      settings: settingsOf(attempt.declaration, { version, environment, targets }),
       actor: attempt.actor,
       stepRunId: attempt.stepRunId,
       sinceMs,
@@ -360,7 +431,16 @@ async function deployTo(
   );
 }
 
-function settingsOf(declaration: DeployDeclaration, version: AssetVersion, environment: string): ReleaseSettings {
+interface DeployPlace {
+  readonly environment: string;
+  readonly targets: Readonly<Record<string, TargetKind>>;
+}
+
+function settingsOf(
+  declaration: DeployDeclaration,
+  { version, ...place }: DeployPlace & { readonly version: AssetVersion },
+): ReleaseSettings {
+  const { environment } = place;
   if (version.kind === "model") {
     return {
       target: "model",
@@ -373,12 +453,13 @@ function settingsOf(declaration: DeployDeclaration, version: AssetVersion, envir
     };
   }
   if (version.kind !== "code") throw assetNotDeployable({ asset: version.asset, kind: version.kind });
-  return codeSettings(declaration, environment);
+  return codeSettings(declaration, place);
 }
 
-function codeSettings(declaration: DeployDeclaration, environment: string): ReleaseSettings {
-  const hosts = isPreviewEnvironment(environment) ? undefined : targetOf(declaration, environment);
-  if (hosts !== undefined) return hosts;
+function codeSettings(declaration: DeployDeclaration, place: DeployPlace): ReleaseSettings {
+  const { environment } = place;
+  const elsewhere = isPreviewEnvironment(environment) ? undefined : targetOf(declaration, place);
+  if (elsewhere !== undefined) return elsewhere;
   // A preview keeps the port of no environment.
   const stable = isPreviewEnvironment(environment)
     ? undefined
@@ -403,17 +484,31 @@ function openaiSetting({ openai }: DeployDeclaration): { readonly openai?: { rea
   return { openai: openai === true || openai.model === undefined ? {} : { model: openai.model } };
 }
 
-/** Hosts that an environment has; undefined: it is this machine. */
-function targetOf(declaration: DeployDeclaration, environment: string): ReleaseSettings | undefined {
+/** Hosts or the cluster that an environment has; undefined: it is this machine. */
+function targetOf(declaration: DeployDeclaration, { environment, targets }: DeployPlace): ReleaseSettings | undefined {
   const { target, restart, check, stop, health_timeout: timeout } = declaration;
   const name = typeof target === "object" ? target[environment] : target;
   if (name === undefined) return undefined;
+  if (Object.hasOwn(targets, name) && targets[name] === "kubernetes") return clusterSettings(declaration, name);
   return {
     target: "ssh",
     name,
     ...(restart === undefined ? {} : { restart }),
     ...(check === undefined ? {} : { check }),
     ...(stop === undefined ? {} : { stop }),
+    ...(timeout === undefined ? {} : { healthTimeoutMs: toMilliseconds(timeout) }),
+  };
+}
+
+function clusterSettings(declaration: DeployDeclaration, name: string): ReleaseSettings {
+  const { manifests = [], values, prune, force_conflicts: force, health_timeout: timeout } = declaration;
+  return {
+    target: "kubernetes",
+    name,
+    manifests: [manifests].flat(),
+    ...(values === undefined ? {} : { values }),
+    ...(prune === undefined ? {} : { prune }),
+    ...(force === undefined ? {} : { forceConflicts: force }),
     ...(timeout === undefined ? {} : { healthTimeoutMs: toMilliseconds(timeout) }),
   };
 }

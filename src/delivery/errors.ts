@@ -116,7 +116,7 @@ export const targetUnknown: ErrorFactory<{ target: string; known: readonly strin
     status: 404,
     message: ({ target, known }) =>
       `There is no target "${target}"; ${known.length === 0 ? "esteira.yaml names none" : `esteira.yaml names ${known.join(", ")}`}`,
-    hint: ({ target }) => `Add it to esteira.yaml: targets: { ${target}: { ssh: … } }`,
+    hint: ({ target }) => `Add it to esteira.yaml: targets: { ${target}: { ssh: … } }, or { kubernetes: … }`,
     solve: "Name a target that `targets` in `esteira.yaml` lists, or add it there.",
   },
 );
@@ -126,8 +126,9 @@ export const targetKeyMissing: ErrorFactory<{ target: string; secret: string }> 
   {
     status: 400,
     message: ({ target, secret }) => `The target "${target}" needs the secret "${secret}", which is not set`,
-    hint: ({ secret }) => `Set ESTEIRA_SECRET_${secret} of the server to the text of the private key.`,
-    solve: "Set the secret that the target's `key` names to the text of the private key.",
+    hint: ({ secret }) =>
+      `Set ESTEIRA_SECRET_${secret} of the server to the text of the private key, or of the kubeconfig.`,
+    solve: "Set the secret that the target's `key` or `kubeconfig` names to the text of the private key or kubeconfig.",
   },
 );
 
@@ -136,11 +137,37 @@ export const targetNotIsolated: ErrorFactory<{ target: string; environment: stri
   {
     status: 403,
     message: ({ target, environment }) =>
-      `The environment "${environment}" requires a sandbox, which the hosts of the target "${target}" do not give`,
+      `The environment "${environment}" requires a sandbox, which the target "${target}" does not give`,
     hint: () => "Deploy there as a process of this machine, or let the environment require less.",
     solve: "Leave `target` out of the deploy step, or `sandbox` out of the environment.",
   },
 );
+
+export const manifestInvalid: ErrorFactory<{ place: string; problem: string; cure?: string | undefined }> = defineError(
+  "DELIVERY_MANIFEST_INVALID",
+  {
+    status: 400,
+    message: ({ place, problem }) => `The manifest cannot be applied: ${place}: ${problem}`,
+    hint: ({ cure }) => cure ?? "Mend the file, or the keys manifests and values of the deploy step.",
+    solve:
+      "Mend the manifest: objects of the target's namespace, each once, with apiVersion, kind and metadata.name; values that the deploy step states; files that the deployed code holds.",
+  },
+);
+
+export const clusterRolloutFailed: ErrorFactory<{
+  asset: string;
+  environment: string;
+  object: string;
+  reason: string;
+  /** What runs now. */
+  end: string;
+}> = defineError("DELIVERY_CLUSTER_ROLLOUT_FAILED", {
+  status: 502,
+  message: ({ asset, environment, object, reason, end }) =>
+    `"${asset}" does not get ready in ${environment}: ${object}: ${reason}\n${end}`,
+  hint: ({ object }) => `Look at it: kubectl describe ${object}, or give it more time with health_timeout.`,
+  solve: "Mend what the message names (image, start of the container, resources), or raise `health_timeout`.",
+});
 
 export const webhookClosed: ErrorFactory<{ webhook: string; secret: string }> = defineError("DELIVERY_WEBHOOK_CLOSED", {
   status: 404,

@@ -60,6 +60,7 @@ export type { TrialArmReport, TrialReport } from "./rollout/trial-report.ts";
 export type { TrialVerdict } from "./rollout/verdict.ts";
 export { listModelServers, type ModelServer } from "./model-servers.ts";
 export { compareSettings, type SettingChange } from "./compare-settings.ts";
-export { sideMissing } from "./errors.ts";
+export { sideMissing, targetKeyMissing } from "./errors.ts";
 export type { EnvironmentRollback, RollbackPlan } from "./roll-back-together.ts";
 export type { ReleaseSettings } from "./release-settings.ts";
+export type { KubernetesTarget } from "./kubernetes-target.ts";

@@ -4,6 +4,8 @@ import { type Deployment, getRelease, listDeployed, listDeployments, type Releas
 import type { Services } from "#executors";
 import type { ModelTarget, TargetState } from "./ports.ts";
 import type { ReleaseSettings } from "./release-settings.ts";
+import { toClusterRelease } from "./cluster-release.ts";
+import { type KubernetesTargetOptions, runsOnCluster } from "./kubernetes-target.ts";
 import { runsOnHosts, type SshTargetOptions } from "./ssh-target.ts";
 
 /** What is asked for: a version in an environment, deployed in a certain way. */
@@ -29,6 +31,7 @@ interface Places {
   readonly services: Services;
   readonly models: ModelTarget;
   readonly hosts: SshTargetOptions;
+  readonly clusters: KubernetesTargetOptions;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function findKeptDeployment(
   if (current === undefined) return undefined;
   const running = succeeded.find(({ id }) => id === current.deploymentId);
   const kept = running === undefined ? undefined : await matchRelease(running, wanted, options.store);
-  if (kept !== undefined) return (await isThere(wanted, options)) ? kept : undefined;
+  if (kept !== undefined) return (await isThere(wanted, kept.release, options)) ? kept : undefined;
   for (const deployment of sinceMs === undefined ? [] : ranSince(succeeded, sinceMs)) {
     const earlier = await matchRelease(deployment, wanted, options.store);
     if (earlier !== undefined) return earlier;
@@ -84,8 +87,14 @@ function ranSince(succeeded: readonly Deployment[], sinceMs: number): readonly D
  */
 async function isThere(
   { project, environment, version, settings }: WantedDeployment,
-  { services, models, hosts }: Places,
+  release: Release,
+  { services, models, hosts, clusters, store }: Places & { readonly store: MetadataStore },
 ): Promise<boolean> {
+  if (settings.target === "kubernetes") {
+    const applied = await toClusterRelease(release, version, store);
+    // A cluster that does not answer: the deployment that follows says what is wrong with it.
+    return applied !== undefined && runsOnCluster(applied, clusters).catch(() => false);
+  }
   if (settings.target === "ssh")
     // A host that does not answer: the deployment that follows says what is wrong with it.
     return runsOnHosts({ project, environment, asset: version.asset, version, settings }, hosts).catch(() => false);

@@ -1,6 +1,22 @@
 import { canonicalJson, type Json } from "#base";
 import type { Release } from "#metadata-store/delivery";
 
+/** How code is applied in a cluster. */
+export interface KubernetesSettings {
+  readonly target: "kubernetes";
+  /** The namespace of a cluster, as the project names it. */
+  readonly name: string;
+  /** Patterns of files of the code. */
+  readonly manifests: readonly string[];
+  /** What manifests name: stated, or a file of the code. */
+  readonly values?: Readonly<Record<string, string | number | boolean | { readonly file: string }>>;
+  /** Objects of earlier releases that this one has no more are deleted. */
+  readonly prune?: boolean;
+  /** Fields that others manage are taken over. */
+  readonly forceConflicts?: boolean;
+  readonly healthTimeoutMs?: number;
+}
+
 /** How a release is deployed; kept with it, so that it can be deployed again. */
 export type ReleaseSettings =
   | {
@@ -22,6 +38,7 @@ export type ReleaseSettings =
       readonly stop?: string;
       readonly healthTimeoutMs?: number;
     }
+  | KubernetesSettings
   | {
       readonly target: "process";
       /** Shell line; undefined: the `start` script of the release's package.json. */

@@ -57,3 +57,12 @@ export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
 export { createRunKind, type RunDeclaration } from "./kinds/run.ts";
 export type { ScriptFacts } from "./ssh/deploy-script.ts";
 export { createSshHosts, nameOfHost, type SshHost, type SshHosts, type SshSession } from "./ssh/ssh-hosts.ts";
+export { type ClusterAccess, readKubeconfig, readServiceAccount } from "./kubernetes/cluster-access.ts";
+export { Cluster } from "./kubernetes/cluster.ts";
+export {
+  type ClusterObject,
+  clusterObjectSchema,
+  nameOfObject,
+  type ResourceKind,
+} from "./kubernetes/cluster-object.ts";
+export { clusterConflict, clusterRefused } from "./kubernetes/kubernetes-errors.ts";
