@@ -46,7 +46,7 @@ export async function generateConfigurationReference(): Promise<ReadonlyMap<stri
     "|---|---|",
     "| `ESTEIRA_TOKEN` | API token that the command line acts with. |",
     "| `ESTEIRA_STORE` | Folder of the store, as `--store`. |",
-    "| `ESTEIRA_ROLES` | What a server does, as `esteira up --roles`. |",
+    "| `ESTEIRA_ROLES` | What a server does, as `esteira up --roles ROLES`. |",
     "| `ESTEIRA_LANG` | `en` or `pt-BR`; else `LC_ALL`, `LC_MESSAGES`, `LANG`. |",
     "| `ESTEIRA_SECRET_<NAME>` | Value of the secret `<name>` that steps refer to. |",
     "| `NO_COLOR`, `FORCE_COLOR` | Turn colour off or on. |",

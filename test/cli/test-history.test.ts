@@ -7,7 +7,7 @@ import type { TestHistory } from "#api";
 import { runEsteira } from "../setup/command-line.ts";
 import { temporaryFolder } from "../setup/stores.ts";
 
-/** Fails `a › twice` in every first attempt, `a › "odd" <name>` where `odd` is there, `a › wobbly` where `wobbly` is. */
+/** Fails `a › twice` in every first attempt, and where files `odd` or `wobbly` are there the tests of that name. */
 const SCRIPT = `import { existsSync, writeFileSync } from "node:fs";
 const first = !existsSync(process.env.MARK + process.env.ESTEIRA_PIPELINE_RUN);
 writeFileSync(process.env.MARK + process.env.ESTEIRA_PIPELINE_RUN, "");

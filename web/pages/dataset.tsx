@@ -399,19 +399,18 @@ function ShapeCell({ profile }: { readonly profile: ColumnProfile | undefined })
   if (profile?.histogram !== undefined && profile.histogram.counts.length > 0)
     return <HistogramBars histogram={profile.histogram} />;
   if (profile?.topValues === undefined || profile.topValues.length === 0) return <>–</>;
-  // Which few of them come first says nothing of the others.
-  if (
-    profile.distinctError === 0 &&
-    profile.distinctCount === profile.count &&
-    profile.topValues.length < profile.count
-  )
-    return <span className="muted">{t("profile.allOnce")}</span>;
+  if (hasNoneTwice(profile)) return <span className="muted">{t("profile.allOnce")}</span>;
   return (
     <>
       <TopValues values={profile.topValues} total={profile.sample?.rowCount ?? profile.count} />
       {profile.min === undefined && profile.lengths === undefined && <SampleNote profile={profile} />}
     </>
   );
+}
+
+/** Then a few of its values say nothing of the others. */
+function hasNoneTwice({ distinctError, distinctCount, count, topValues = [] }: ColumnProfile): boolean {
+  return distinctError === 0 && distinctCount === count && topValues.length < count;
 }
 
 function ReadPanel({ dataset }: { readonly dataset: DatasetDetail }) {

@@ -16,7 +16,7 @@ export async function findBounds(
     readonly contract: CompiledContract | undefined;
     readonly parts: BatchParts;
     /** What values were like in the version that bounds refer to. */
-    referred(outliers: Outliers): Promise<Spread | undefined>;
+    readonly referred: (outliers: Outliers) => Promise<Spread | undefined>;
   },
 ): Promise<Record<string, OutlierBounds>> {
   const { contract, parts, referred } = of;

@@ -136,7 +136,7 @@ export {
 } from "./log-segment.ts";
 export { type DeclaredPool, listPools, type PoolHolder, type PoolState, savePools } from "./pool.ts";
 export { listQueue, type WorkQueue } from "./list-queue.ts";
-export { listTestedStepRuns, type TestResults, toTestResults } from "./test-results.ts";
+export { listTestedStepRuns, type TestResults } from "./test-results.ts";
 export { explainWaits, type Holder, type WaitReason } from "./wait-reason.ts";
 export { isPaused, listPauses, pausePipeline, type PipelinePause, unpausePipeline } from "./pipeline-pause.ts";
 export {

@@ -24,8 +24,8 @@ export function toTestResults(facts: unknown): TestResults | undefined {
 }
 
 /**
- * The facts of a step run after one more attempt: tests that failed in an attempt before and do not fail now are named as
- * flaky.
+ * The facts of a step run after one more attempt: tests that failed in an attempt before and do not fail now are named
+ * as flaky.
  */
 export function withFlakyTests(before: string | null, now: object): object {
   if (before === null) return now;
