@@ -52,6 +52,9 @@ export interface KubernetesStub {
   all(kind: string): readonly Value[];
   /** Changes fields as another manager, with force: what `kubectl edit` does. */
   edit(kind: string, name: string, manager: string, change: (object: Value) => void): void;
+  /** Makes an object that nobody manages. */
+  create(kind: string, object: object): void;
+  remove(kind: string, name: string): void;
   /** The next requests are answered so. */
   failNext(count: number, status: number, retryAfterS?: number): void;
   setToken(token: string): void;
@@ -625,6 +628,8 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
       for (const [path, value] of leaves) setLeaf(applied, JSON.parse(path), value);
       write(kindOf(kind), name, { manager, applied, isForced: true, isTrial: false });
     },
+    create: (kind, object) => void create(kind, object),
+    remove: drop,
     failNext: (count, status, retryAfterS) => {
       failures = Array.from({ length: count }, () => ({ status, retryAfterS }));
     },

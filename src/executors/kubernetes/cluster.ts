@@ -130,7 +130,8 @@ export class Cluster {
   /**
    * Applies an object on the server's side, as the manager `esteira`. Idempotent.
    *
-   * @throws EXECUTORS_CLUSTER_CONFLICT where others manage a field, EXECUTORS_CLUSTER_REFUSED, EXECUTORS_CLUSTER_UNREACHABLE
+   * @throws EXECUTORS_CLUSTER_CONFLICT where others manage a field, EXECUTORS_CLUSTER_REFUSED,
+   *   EXECUTORS_CLUSTER_UNREACHABLE
    */
   async apply(
     kind: ResourceKind,
