@@ -67,10 +67,12 @@ function collectRows(schema: JsonSchema, prefix: string, rows: string[]): void {
     rows.push(`| \`${prefix}${name}\` | ${(property.description ?? "").replaceAll("|", "\\|")} |`);
     collectRows(property, `${prefix}${name}.`, rows);
     if (typeof property.additionalProperties !== "object") continue;
-    const value =
-      property.additionalProperties.anyOf?.find((each) => each.properties !== undefined) ??
-      property.additionalProperties;
-    collectRows(value, `${prefix}${name}.NAME.`, rows);
+    const { anyOf } = property.additionalProperties;
+    const inside: string[] = [];
+    for (const value of anyOf?.filter((each) => each.properties !== undefined) ?? [property.additionalProperties])
+      collectRows(value, `${prefix}${name}.NAME.`, inside);
+    // Alternatives may have a key in common.
+    rows.push(...new Set(inside));
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { formatProblems, messageOf, readYaml } from "#base";
+import { formatProblems, readYaml } from "#base";
 import { kubeconfigInvalid } from "./kubernetes-errors.ts";
 
 /** How a cluster is reached, and as whom. */
@@ -70,8 +70,9 @@ const REFUSED: Readonly<Record<string, string>> = {
 export async function readKubeconfig({ target, given, context }: KubeconfigSource): Promise<ClusterAccess> {
   const refuse = (problem: string, cure?: string): Error => kubeconfigInvalid({ target, problem, cure });
   const path = /^\/[^\n]*$/.test(given.trim()) ? given.trim() : undefined;
-  const text = path === undefined ? given : await readText(path, refuse);
-  const { value: config, problems } = readYaml(text, path ?? "kubeconfig", kubeconfigSchema);
+  // A secret that begins with a slash may be no path: it is not repeated.
+  const text = path === undefined ? given : await readText(path, refuse, "the file that its secret names");
+  const { value: config, problems } = readYaml(text, "kubeconfig", kubeconfigSchema);
   if (config === undefined) throw refuse(withoutValues(formatProblems(problems.slice(0, 3)), text));
   const { cluster, user } = choose(config, context, refuse);
   const readPart = async (key: string, file: unknown, data: unknown): Promise<string | undefined> => {
@@ -170,11 +171,12 @@ function checkServer(server: string, refuse: Refuse): string {
   return url.href.replace(/\/+$/, "");
 }
 
-async function readText(path: string, refuse: Refuse): Promise<string> {
+async function readText(path: string, refuse: Refuse, name: string = path): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw refuse(`${path} cannot be read: ${messageOf(error)}`);
+    const code = error instanceof Error && "code" in error ? String(error.code) : "no file";
+    throw refuse(`${name} cannot be read (${code})`);
   }
 }
 
