@@ -91,39 +91,45 @@ function findUnsteady(
   tested: readonly Tested[],
   commits: ReadonlyMap<string, string | undefined>,
 ): readonly UnsteadyTest[] {
-  const found = new Map<string, UnsteadyTest>();
   const byStep = Map.groupBy(tested, ({ stepRun }) => stepRun.step);
-  for (const [step, all] of byStep) {
-    const latest = all.at(-1)?.stepRun.pipelineRunId;
-    for (const { stepRun, results } of all) {
-      const message = new Map(results.failures.map((each) => [each.name, each.message]));
-      for (const name of new Set([...message.keys(), ...results.flaky])) {
-        const key = JSON.stringify([step, name]);
-        const before = found.get(key);
-        const isFailed = message.has(name);
-        found.set(key, {
-          name,
-          step,
-          failed: (before?.failed ?? 0) + (isFailed ? 1 : 0),
-          retried: (before?.retried ?? 0) + (isFailed ? 0 : 1),
-          of: all.length,
-          isFlaky: before?.isFlaky === true || !isFailed || passedElsewhere(all, { stepRun, name }, commits),
-          isFailing: isFailed && stepRun.pipelineRunId === latest,
-          lastAtMs: stepRun.startedAtMs ?? 0,
-          lastStepRunId: stepRun.id,
-          lastPipelineRunId: stepRun.pipelineRunId,
-          message: message.get(name) ?? before?.message,
-        });
-      }
-    }
-  }
-  return [...found.values()].sort(
+  const unsteady = [...byStep.values()].flatMap((all) => findUnsteadyOf(all, commits));
+  return unsteady.sort(
     (left, right) =>
       Number(right.isFailing) - Number(left.isFailing) ||
       Number(right.isFlaky) - Number(left.isFlaky) ||
       right.failed + right.retried - left.failed - left.retried ||
       left.name.localeCompare(right.name),
   );
+}
+
+/** Of the step runs of one step. */
+function findUnsteadyOf(
+  all: readonly Tested[],
+  commits: ReadonlyMap<string, string | undefined>,
+): readonly UnsteadyTest[] {
+  const found = new Map<string, UnsteadyTest>();
+  const latest = all.at(-1)?.stepRun.pipelineRunId;
+  for (const { stepRun, results } of all) {
+    const messages = new Map(results.failures.map(({ name, message }) => [name, message]));
+    for (const name of new Set([...messages.keys(), ...results.flaky])) {
+      const isFailed = messages.has(name);
+      const before = found.get(name) ?? { failed: 0, retried: 0, isFlaky: false, message: undefined };
+      found.set(name, {
+        name,
+        step: stepRun.step,
+        failed: before.failed + Number(isFailed),
+        retried: before.retried + Number(!isFailed),
+        of: all.length,
+        isFlaky: before.isFlaky || !isFailed || passedElsewhere(all, { stepRun, name }, commits),
+        isFailing: isFailed && stepRun.pipelineRunId === latest,
+        lastAtMs: stepRun.startedAtMs ?? 0,
+        lastStepRunId: stepRun.id,
+        lastPipelineRunId: stepRun.pipelineRunId,
+        message: messages.get(name) ?? before.message,
+      });
+    }
+  }
+  return [...found.values()];
 }
 
 /** Whether another run of the same commit and combination named all that failed, and not this test. */
