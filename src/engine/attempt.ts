@@ -542,7 +542,7 @@ export async function openWorkspace(
     made: kind.workspace(declaration as never),
     ...(closed ? { only: [...analysis.files, ...Object.keys(analysis.counted ?? {})] } : {}),
   });
-  const ran = await prepare(createProjectFiles(folder));
+  const ran = await prepare(createProjectFiles(folder, projectFolder));
   // A copy of some files may lack what others have come to import.
   if (closed) refuseOther(step, key, ran.sources);
   return { folder, readable, ran };

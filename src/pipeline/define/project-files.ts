@@ -22,7 +22,11 @@ export interface ProjectFiles {
   problems(): readonly LocatedProblem[];
 }
 
-export function createProjectFiles(folder: string): ProjectFiles {
+/**
+ * @param original of a copy of a project in which some files are links to the project's own: that project's folder. A
+ *   link that leads to the file of the same path there is that file
+ */
+export function createProjectFiles(folder: string, original?: string): ProjectFiles {
   const root = resolve(folder);
   const refused = new Map<string, string>();
   const folders = new Map<string, Promise<boolean>>();
@@ -32,9 +36,15 @@ export function createProjectFiles(folder: string): ProjectFiles {
     const absolute = resolve(root, path);
     if (isAbsolute(path) || !absolute.startsWith(root + sep)) return undefined;
     const real = await realpath(absolute);
-    if (isInside(real, await realpath(root))) return real;
+    if (isInside(real, await realpath(root)) || (await isOriginal(path, real))) return real;
     refused.set(path, real);
     return undefined;
+  }
+
+  async function isOriginal(path: string, real: string): Promise<boolean> {
+    if (original === undefined) return false;
+    const [own, whole] = await Promise.all([realpath(resolve(original, path)).catch(() => ""), realpath(original)]);
+    return own === real && isInside(real, whole);
   }
 
   async function readBytes(path: string): Promise<Buffer | undefined> {
