@@ -7,7 +7,7 @@ import { after, describe, it } from "node:test";
 import type { RunProgress } from "#engine";
 import { createRunView } from "../../src/cli/run-view.ts";
 import { createTerminal } from "../../src/cli/terminal.ts";
-import { listProcessesOf, runEsteira } from "../setup/command-line.ts";
+import { endProcessesOf, runEsteira } from "../setup/command-line.ts";
 import { createPostgresSchema, describeStores, temporaryFolder } from "../setup/stores.ts";
 
 async function createProject(files: Readonly<Record<string, string>>): Promise<string> {
@@ -38,7 +38,7 @@ describeStores("runs that wait for the same approval", (kind) => {
         "server.cjs": SERVER,
       });
       after(async () => {
-        for (const line of await listProcessesOf(folder)) process.kill(Number.parseInt(line, 10), "SIGKILL");
+        await endProcessesOf(folder);
       });
       const older = JSON.parse((await runEsteira(folder, ["run", "p", "--json"])).stdout) as {
         id: string;

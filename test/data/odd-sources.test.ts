@@ -304,7 +304,7 @@ describeStores("a format in the contract", (kind) => {
       refused("logicalType: string, logicalTypeOptions: { format: password }"),
       /string format "password" cannot be checked/,
     );
-    assert.match(refused("logicalType: boolean, logicalTypeOptions: { format: x }"), /boolean has no format/);
+    assert.match(refused("logicalType: boolean, logicalTypeOptions: { format: x }"), /of truth values cannot be read/);
     assert.match(
       refused("logicalType: timestamp, logicalTypeOptions: { defaultTimezone: Mars }"),
       /no time zone "Mars"/,

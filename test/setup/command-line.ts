@@ -67,3 +67,13 @@ export async function listProcessesOf(folder: string): Promise<readonly string[]
   }
   return found;
 }
+
+/** Ends them; one that ended meanwhile is what is wanted. */
+export async function endProcessesOf(folder: string): Promise<void> {
+  for (const line of await listProcessesOf(folder))
+    try {
+      process.kill(Number.parseInt(line, 10), "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+}

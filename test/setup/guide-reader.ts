@@ -7,7 +7,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { testCache } from "./cache-folder.ts";
-import { listProcessesOf, runEsteira } from "./command-line.ts";
+import { endProcessesOf, runEsteira } from "./command-line.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const FILE_EXTENSIONS: Readonly<Record<string, readonly string[]>> = {
@@ -198,7 +198,7 @@ export async function createGuideReader(
   async function leave(): Promise<void> {
     await shell.end();
     // What was deployed goes on running by itself.
-    for (const line of await listProcessesOf(folder)) process.kill(Number(line.split(" ")[0]), "SIGKILL");
+    await endProcessesOf(folder);
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
   return { follow, leave };
