@@ -246,7 +246,7 @@ except esteira.EsteiraError as error:
         .split("\n")
         .filter((line) => line.startsWith("refused")),
       [
-        "refused: task is 'ranking'; expected one of binary_classification, multiclass_classification, regression",
+        "refused: task is 'ranking'; expected one of binary_classification, multiclass_classification, regression, outputs",
         "refused: input \"a\" has type 'complex'; expected one of float, integer, string, boolean",
         "refused: The example row lacks a",
         'refused: This step has no input "trainin_set"; its inputs: none',
