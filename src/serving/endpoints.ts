@@ -139,7 +139,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
   const statistics = createEndpointStatistics(clock);
   let see: (key: EndpointKey, request: SeenRequest) => void = () => undefined;
   let judge: (key: EndpointKey) => Promise<void> = async () => undefined;
-  let unsubscribe: (() => void) | undefined;
+  let unsubscribe: (() => Promise<void>) | undefined;
 
   async function noteFailure(key: EndpointKey, modelVersion: number, rows: number): Promise<void> {
     measured?.armFailed(key, { arm: "candidate", modelVersion, rows });
@@ -204,12 +204,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     },
     async start() {
       await live.refreshAll();
-      // Predictions change the store all the time; only a change of an endpoint's row is of interest.
-      unsubscribe = store.onChange(
-        mergeCalls(async () => {
-          if (await live.behind()) await live.refreshAll();
-        }, log),
-      );
+      unsubscribe = followChanges(store, live, log);
     },
     problems: live.problems,
     predict(key, request) {
@@ -240,7 +235,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     statistics: (key) => statistics.of(key),
     refresh: live.refresh,
     async close() {
-      unsubscribe?.();
+      await unsubscribe?.();
     },
   };
 }
@@ -265,22 +260,49 @@ function noteOf(
 
 const QUIET_MS = 100;
 
-/** Runs work once for the calls that arrive while it runs, and not more often than every 100 ms. */
-function mergeCalls(work: () => Promise<void>, log: Log): () => void {
+/** Predictions change the store all the time; only a change of an endpoint's row is of interest. */
+function followChanges(
+  store: MetadataStore,
+  live: Pick<ReturnType<typeof createLiveEndpoints>, "behind" | "refreshAll">,
+  log: Log,
+): () => Promise<void> {
+  const following = mergeCalls(async () => {
+    if (await live.behind()) await live.refreshAll();
+  }, log);
+  const stopHearing = store.onChange(following.call);
+  return () => {
+    stopHearing();
+    return following.end();
+  };
+}
+
+/** Runs work once for the calls that arrive while it runs, and not more often than every 100 ms, until it is ended. */
+function mergeCalls(work: () => Promise<void>, log: Log): { call(): void; end(): Promise<void> } {
   let wanted = false;
   let running = false;
+  let isEnded = false;
+  let working = Promise.resolve();
   async function loop(): Promise<void> {
-    while (wanted) {
+    while (wanted && !isEnded) {
       wanted = false;
-      await work().catch((error: unknown) => log.error("the endpoints could not be read", { error: messageOf(error) }));
+      working = work().catch((error: unknown) =>
+        log.error("the endpoints could not be read", { error: messageOf(error) }),
+      );
+      await working;
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS).unref());
     }
     running = false;
   }
-  return () => {
-    wanted = true;
-    if (running) return;
-    running = true;
-    void loop();
+  return {
+    call: () => {
+      wanted = true;
+      if (running) return;
+      running = true;
+      void loop();
+    },
+    end: () => {
+      isEnded = true;
+      return working;
+    },
   };
 }
