@@ -276,8 +276,14 @@ function followChanges(
   };
 }
 
+interface MergedCalls {
+  readonly call: () => void;
+  /** No work begins any more; resolves when the last has ended. */
+  readonly end: () => Promise<void>;
+}
+
 /** Runs work once for the calls that arrive while it runs, and not more often than every 100 ms, until it is ended. */
-function mergeCalls(work: () => Promise<void>, log: Log): { call(): void; end(): Promise<void> } {
+function mergeCalls(work: () => Promise<void>, log: Log): MergedCalls {
   let wanted = false;
   let running = false;
   let isEnded = false;
