@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { StateGrid } from "#api";
+import { GRID_LETTERS as LETTERS_OF_API, type StateGrid } from "#api";
 import {
   CELL,
   cellAt,
   cellsOf,
   countStates,
+  GRID_LETTERS,
   type GridCell,
   GUTTER,
   idAt,
@@ -73,6 +74,8 @@ describe("a grid of states", () => {
     assert.equal(cellAt(sections, layout, { x: GUTTER + 1, y: layout.height + 100 }), undefined);
     assert.ok(layOut(sections, 0).perBand >= 1, "a page without width");
   });
+
+  it("has the letters of the API", () => assert.deepEqual(GRID_LETTERS, LETTERS_OF_API));
 
   it("counts and finds states, and reads ids", () => {
     const sections = toSections(items);

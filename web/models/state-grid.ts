@@ -1,4 +1,20 @@
-import { GRID_ID_LENGTH, GRID_LETTERS, type GridState, type StateGrid } from "#api";
+import type { GridState, StateGrid } from "#api";
+
+const GRID_ID_LENGTH = 26;
+
+/** The letter of each state, as the API writes it. */
+export const GRID_LETTERS: Readonly<Record<GridState, string>> = {
+  succeeded: "s",
+  cached: "c",
+  failed: "f",
+  running: "r",
+  waiting: "w",
+  queued: "q",
+  pending: "p",
+  skipped: "k",
+  cancelled: "x",
+  missing: "-",
+};
 
 /** The states in the order in which they are counted and chosen: what needs looking at first. */
 export const GRID_STATES: readonly GridState[] = [
