@@ -9,6 +9,8 @@ export interface PublishedTable {
   readonly name: string;
   /** Columns whose values are in the log. */
   readonly columns: readonly string[];
+  /** Column → its type, as SQL. */
+  readonly types: ReadonlyMap<string, string>;
   /** Those of them that tell which row was updated or deleted. */
   readonly identity: readonly string[];
   /** SQL of the rows that are published; undefined: all. */
@@ -26,7 +28,12 @@ const publicationSchema = z.object({
   by_root: z.boolean().nullish(),
 });
 const tableSchema = z.object({ kind: z.string(), identity: z.string(), oid: z.coerce.number() });
-const columnSchema = z.object({ name: z.string(), is_identity: z.boolean(), is_generated: z.boolean() });
+const columnSchema = z.object({
+  name: z.string(),
+  type: z.string(),
+  is_identity: z.boolean(),
+  is_generated: z.boolean(),
+});
 /** `rowfilter` and `attnames` are there since PostgreSQL 15. */
 const publishedSchema = z.object({ rowfilter: z.string().nullish(), attnames: z.array(z.string()).nullish() });
 
@@ -96,7 +103,7 @@ export async function findPublished(
     );
   const { rowfilter, attnames } = publishedSchema.parse(members[0]);
   const { rows: found } = await ask(
-    `select a.attname::text as name, coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' as is_generated,
+    `select a.attname::text as name, format_type(a.atttypid, a.atttypmod) as type, coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '' as is_generated,
        ($2 = 'f' or a.attnum = any (coalesce((select i.indkey::int2[] from pg_index i where i.indrelid = a.attrelid
          and case when $2 = 'i' then i.indisreplident when $2 = 'd' then i.indisprimary else false end limit 1), '{}'))) as is_identity
      from pg_attribute a where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`,
@@ -113,6 +120,7 @@ export async function findPublished(
     ...table,
     oid,
     columns: kept.map(({ name }) => name),
+    types: new Map(kept.map(({ name, type }) => [name, type])),
     identity: kept.filter(({ is_identity }) => is_identity).map(({ name }) => name),
     where: rowfilter ?? undefined,
     notes: [

@@ -163,10 +163,16 @@ export function assertHeld(
     throw lost(`the version ends at ${at}, and the log of the server at ${formatLogPosition(end)}: it is another one`);
 }
 
-/** SQL of a key's values, as the log writes them. */
-export function keyCondition(columns: readonly string[], keys: readonly (readonly (string | null)[])[]): string {
-  const rows = keys.map(
-    (values) => `(${values.map((value) => (value === null ? "null" : quoteLiteral(value))).join(", ")})`,
-  );
-  return `(${columns.map(quote).join(", ")}) in (${rows.join(", ")})`;
+/**
+ * SQL of rows that have one of the keys, as the log writes them. Each is no expression of its own: of those that have
+ * several columns the server takes some thousand.
+ */
+export function keyCondition(
+  columns: readonly { readonly name: string; readonly type: string }[],
+  keys: readonly (readonly (string | null)[])[],
+): string {
+  const names = columns.map((_, index) => `k${index}`);
+  const rows = keys.map((values) => Object.fromEntries(names.map((name, index) => [name, values[index]])));
+  const typed = columns.map(({ type }, index) => `k${index} ${type}`).join(", ");
+  return `(${columns.map(({ name }) => quote(name)).join(", ")}) in (select ${names.join(", ")} from json_to_recordset(${quoteLiteral(JSON.stringify(rows))}) as keys (${typed}))`;
 }

@@ -458,7 +458,7 @@ async function lookUp(
   readonly found: Dump | undefined;
   readonly to: bigint;
 }> {
-  const { address, owner, reader, analytics, keys } = following;
+  const { address, owner, reader, analytics, table, keys } = following;
   const replicating = await connectPostgres(
     address,
     { source: owner.source, signal: reader.signal },
@@ -473,7 +473,8 @@ async function lookUp(
     );
     const values = wanted.map(({ key }) => z.array(z.string().nullable()).parse(JSON.parse(textOf(key))));
     if (values.length === 0) return { net, found: undefined, to: position };
-    const found = await dumpSnapshot(following, { snapshot, name: "found", condition: keyCondition(keys, values) });
+    const columns = keys.map((name) => ({ name, type: table.types.get(name) ?? "text" }));
+    const found = await dumpSnapshot(following, { snapshot, name: "found", condition: keyCondition(columns, values) });
     return { net, found, to: position };
   } finally {
     await replicating.close();
