@@ -458,7 +458,7 @@ async function lookUp(
   readonly found: Dump | undefined;
   readonly to: bigint;
 }> {
-  const { address, owner, reader, analytics, table, keys } = following;
+  const { address, owner, reader, analytics, sql, table, keys } = following;
   const replicating = await connectPostgres(
     address,
     { source: owner.source, signal: reader.signal },
@@ -466,7 +466,11 @@ async function lookUp(
   );
   try {
     const { snapshot, position } = await exportSnapshot(replicating, owner);
-    if (position > of.end) await of.read(of.end, position);
+    if (position > of.end) {
+      // The server notices only after a while that the reader before has gone.
+      await findSlot(sql.ask, owner);
+      await of.read(of.end, position);
+    }
     const net = await of.changes.reduce(analytics, owner.source);
     const wanted = await analytics.rows(
       `select ${NET.key} as key from read_parquet(${quotePath(net.path)}) where ${NET.isUnknown} order by ${NET.place}`,
