@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 /** What Linux reads of a first line; longer ones start nothing. */
@@ -21,11 +21,15 @@ export async function bindScripts(folder: string): Promise<void> {
   for (const each of await readdir(bin)) {
     const path = join(bin, each);
     // oxlint-disable-next-line no-await-in-loop -- a few dozen small files
-    const text = await readScript(path);
-    const found = text === undefined ? undefined : before.exec(text)?.[0];
+    const script = await readScript(path);
+    const found = script === undefined ? undefined : before.exec(script.text)?.[0];
+    if (script === undefined || found === undefined || found === head) continue;
+    // In one piece: half a program has no first line by which it could be bound again.
+    const part = join(folder, `${each}.part`);
     // oxlint-disable-next-line no-await-in-loop -- as above
-    if (text !== undefined && found !== undefined && found !== head)
-      await writeFile(path, head + text.slice(found.length));
+    await writeFile(part, head + script.text.slice(found.length), { mode: script.mode });
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    await rename(part, path);
   }
 }
 
@@ -36,12 +40,11 @@ function headOf(interpreter: string): string {
   return `#!/bin/sh\n'''exec' "${interpreter.replaceAll(/["$\\`]/g, "\\$&")}" "$0" "$@"\n' '''\n`;
 }
 
-async function readScript(path: string): Promise<string | undefined> {
+async function readScript(path: string): Promise<{ readonly text: string; readonly mode: number } | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined || !found.isFile() || found.size > 1 << 20) return undefined;
   const bytes = await readFile(path);
   const text = bytes.toString("utf8");
-  return bytes.subarray(0, 2).toString("latin1") === "#!" && Buffer.byteLength(text) === bytes.length
-    ? text
-    : undefined;
+  const isText = bytes.subarray(0, 2).toString("latin1") === "#!" && Buffer.byteLength(text) === bytes.length;
+  return isText ? { text, mode: found.mode } : undefined;
 }
