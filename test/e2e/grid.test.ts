@@ -81,7 +81,7 @@ describe("a grid", needsBrowser, () => {
     await page.keyboard.press("Escape");
     await page.click("text=Retry the chosen");
     await page.waitForFunction(
-      `document.querySelector(".grid-bar").innerText.replaceAll("\\n", " ").includes("Failed 1 ")`,
+      `document.querySelector(".grid-bar")?.innerText.replaceAll("\\n", " ").includes("Failed 1 ")`,
     );
     await page.close();
   });
@@ -93,7 +93,7 @@ describe("a grid", needsBrowser, () => {
     await page.focus(".grid-scroll");
     await page.keyboard.press("Space");
     await page.click("text=Make the chosen again");
-    await page.waitForFunction(`document.querySelector(".grid-said output").textContent === "load, 2026-01-05: Done"`);
+    await page.waitForFunction(`document.querySelector(".grid-said output")?.textContent === "load, 2026-01-05: Done"`);
     await page.focus(".grid-scroll");
     for (const key of ["Home", "ArrowRight", "ArrowDown"]) await page.keyboard.press(key);
     assert.equal(await said(), "publish, 2026-01-02: Failed");
