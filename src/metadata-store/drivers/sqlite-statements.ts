@@ -9,6 +9,11 @@ export interface StatementResult {
   readonly changed?: { readonly changes: bigint; readonly lastInsertRowid: bigint };
 }
 
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly answersRows: boolean;
+}
+
 /**
  * Runs statements on one connection, each prepared once.
  *
@@ -19,23 +24,25 @@ export function createStatements(
   options: { readonly rowByRow?: boolean } = {},
 ): (sql: string, parameters: readonly unknown[]) => StatementResult {
   const all = options.rowByRow === true ? collect : takeAll;
-  const statements = new Map<string, StatementSync>();
+  const statements = new Map<string, Prepared>();
 
-  function prepare(sql: string): StatementSync {
+  function prepare(sql: string): Prepared {
     const known = statements.get(sql);
     if (known !== undefined) return known;
     const statement = database.prepare(sql);
+    // Asked once: describing the columns takes longer than most statements run.
+    const prepared = { statement, answersRows: statement.columns().length > 0 };
     if (statements.size >= CACHED_STATEMENTS) {
       const oldest = statements.keys().next().value;
       if (oldest !== undefined) statements.delete(oldest);
     }
-    statements.set(sql, statement);
-    return statement;
+    statements.set(sql, prepared);
+    return prepared;
   }
 
   return (sql, parameters) => {
-    const statement = prepare(sql);
-    if (statement.columns().length > 0) return { rows: readAll(statement, parameters as never[], all) };
+    const { statement, answersRows } = prepare(sql);
+    if (answersRows) return { rows: readAll(statement, parameters as never[], all) };
     const { changes, lastInsertRowid } = statement.run(...(parameters as never[]));
     return { rows: [], changed: { changes: BigInt(changes), lastInsertRowid: BigInt(lastInsertRowid) } };
   };

@@ -1,4 +1,5 @@
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import type { PipelineTables } from "./tables.ts";
 import type { Selectable } from "kysely";
 
@@ -22,7 +23,9 @@ export interface CacheEntry {
 
 /** Keeps what was made for a key; a later result for the same key replaces it. */
 export async function putCacheEntry(transaction: WriteTransaction, entry: CacheEntry): Promise<void> {
-  const facts = {
+  await upsertEntry(transaction, {
+    project: entry.project,
+    key: entry.key,
     pipeline: entry.pipeline,
     step: entry.step,
     matrix_index: entry.matrixIndex,
@@ -33,33 +36,55 @@ export async function putCacheEntry(transaction: WriteTransaction, entry: CacheE
     blocks: entry.blocks ?? null,
     step_run_id: entry.stepRunId,
     made_at_ms: entry.madeAtMs,
-  };
-  await transaction
-    .insertInto("cache_entry")
-    .values({ project: entry.project, key: entry.key, ...facts })
-    .onConflict((conflict) => conflict.columns(["project", "key"]).doUpdateSet(facts))
-    .execute();
+  });
 }
+
+const upsertEntry = prepare((transaction, row: Selectable<PipelineTables["cache_entry"]>) => {
+  const facts = {
+    pipeline: row.pipeline,
+    step: row.step,
+    matrix_index: row.matrix_index,
+    parts: row.parts,
+    outputs: row.outputs,
+    facts: row.facts,
+    results: row.results,
+    blocks: row.blocks,
+    step_run_id: row.step_run_id,
+    made_at_ms: row.made_at_ms,
+  };
+  return transaction
+    .insertInto("cache_entry")
+    .values({ project: row.project, key: row.key, ...facts })
+    .onConflict((conflict) => conflict.columns(["project", "key"]).doUpdateSet(facts));
+});
 
 export async function getCacheEntry(
   transaction: ReadTransaction,
   key: { readonly project: string; readonly key: string },
 ): Promise<CacheEntry | undefined> {
-  const row = await transaction
-    .selectFrom("cache_entry")
-    .selectAll()
-    .where("project", "=", key.project)
-    .where("key", "=", key.key)
-    .executeTakeFirst();
+  const [row] = (await selectEntry(transaction, key)).rows;
   return row === undefined ? undefined : toCacheEntry(row);
 }
 
+const selectEntry = prepare((transaction, key: { readonly project: string; readonly key: string }) =>
+  transaction.selectFrom("cache_entry").selectAll().where("project", "=", key.project).where("key", "=", key.key),
+);
+
+interface StepKey {
+  readonly project: string;
+  readonly pipeline: string;
+  readonly step: string;
+  readonly matrixIndex: number;
+}
+
 /** The newest entry of a step, whatever its key. */
-export async function getLatestCacheEntry(
-  transaction: ReadTransaction,
-  key: { readonly project: string; readonly pipeline: string; readonly step: string; readonly matrixIndex: number },
-): Promise<CacheEntry | undefined> {
-  const row = await transaction
+export async function getLatestCacheEntry(transaction: ReadTransaction, key: StepKey): Promise<CacheEntry | undefined> {
+  const [row] = (await selectLatest(transaction, key)).rows;
+  return row === undefined ? undefined : toCacheEntry(row);
+}
+
+const selectLatest = prepare((transaction, key: StepKey) =>
+  transaction
     .selectFrom("cache_entry")
     .selectAll()
     .where("project", "=", key.project)
@@ -67,10 +92,8 @@ export async function getLatestCacheEntry(
     .where("step", "=", key.step)
     .where("matrix_index", "=", key.matrixIndex)
     .orderBy("made_at_ms", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  return row === undefined ? undefined : toCacheEntry(row);
-}
+    .limit(1),
+);
 
 function toCacheEntry(row: Selectable<PipelineTables["cache_entry"]>): CacheEntry {
   return {

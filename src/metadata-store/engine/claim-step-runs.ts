@@ -1,7 +1,8 @@
-import { type Selectable, sql } from "kysely";
+import { type RawBuilder, type Selectable, sql } from "kysely";
 import { newId } from "#base";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
 import { appendEvent } from "../event/append-event.ts";
+import { isSqlite } from "../dialect.ts";
 import { prepare } from "../prepared.ts";
 import { databaseNow } from "./database-time.ts";
 import { holdAttempt } from "./end-attempt.ts";
@@ -178,14 +179,35 @@ export async function nextReadyTime(
   transaction: ReadTransaction,
   claim: Pick<Claim, "project" | "pipelineRunId">,
 ): Promise<number | undefined> {
-  let select = transaction
+  const { project, pipelineRunId } = claim;
+  const now = await databaseNow(transaction);
+  const { rows } =
+    pipelineRunId === undefined
+      ? await selectNextReady(transaction, { project, now })
+      : await selectNextReadyOfRun(transaction, { project, pipelineRunId, now });
+  return rows[0]?.ready_at_ms ?? undefined;
+}
+
+interface Delayed {
+  readonly project: string;
+  readonly now: number;
+}
+
+const selectNextReady = prepare((transaction, of: Delayed) => delayedRows(transaction, of));
+
+const selectNextReadyOfRun = prepare((transaction, of: Delayed & { readonly pipelineRunId: string }) =>
+  delayedRows(transaction, of).where("pipeline_run_id", "=", of.pipelineRunId),
+);
+
+function delayedRows(transaction: ReadTransaction, { project, now }: Delayed) {
+  return transaction
     .selectFrom("step_run")
     .select("ready_at_ms")
-    .where("project", "=", claim.project)
+    .where("project", "=", project)
     .where("status", "=", "queued")
-    .where("ready_at_ms", ">", await databaseNow(transaction));
-  if (claim.pipelineRunId !== undefined) select = select.where("pipeline_run_id", "=", claim.pipelineRunId);
-  return (await select.orderBy("ready_at_ms").limit(1).executeTakeFirst())?.ready_at_ms ?? undefined;
+    .where("ready_at_ms", ">", now)
+    .orderBy("ready_at_ms")
+    .limit(1);
 }
 
 /** Those to be taken next, of any pool or none: by priority, then the oldest first. */
@@ -263,17 +285,11 @@ const selectOfRunOutsidePools = prepare(
 );
 
 function readyRows(transaction: ReadTransaction, claim: Pick<Claim, "project" | "pipelineRunId">, now: number) {
-  // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
-  const running = transaction
-    .selectFrom("pipeline_run")
-    .select("id")
-    .where("project", "=", claim.project)
-    .where("status", "=", "running");
   const select = transaction
     .selectFrom("step_run")
     .selectAll("step_run")
     .where("step_run.project", "=", claim.project)
-    .where("step_run.ready_at_ms", "<=", now)
+    .where(inTurn(transaction, "ready_at_ms"), "<=", now)
     .where((is) =>
       is.or([
         is("step_run.concurrency_group", "is", null),
@@ -289,21 +305,39 @@ function readyRows(transaction: ReadTransaction, claim: Pick<Claim, "project" | 
         ),
       ]),
     )
+    // An interrupted or cancelled run keeps its queued steps; they are not to be taken.
     .where((is) =>
-      is.or([
-        is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 0)),
-        is.and([
-          is("step_run.own_condition", "=", 1),
-          is("step_run.pipeline_run_id", "in", running.where("cancel_requested", "=", 1)),
-        ]),
-      ]),
+      is.exists(
+        is
+          .selectFrom("pipeline_run")
+          .select("pipeline_run.id")
+          .whereRef("pipeline_run.id", "=", "step_run.pipeline_run_id")
+          .where("pipeline_run.status", "=", "running")
+          .where((run) =>
+            run.or([
+              run("pipeline_run.cancel_requested", "=", 0),
+              run.and([run("pipeline_run.cancel_requested", "=", 1), run("step_run.own_condition", "=", 1)]),
+            ]),
+          ),
+      ),
     )
     .orderBy("step_run.priority", "desc")
     .orderBy("step_run.ready_at_ms")
     .orderBy("step_run.id");
   return claim.pipelineRunId === undefined
     ? select
-    : select.where("step_run.pipeline_run_id", "=", claim.pipelineRunId);
+    : select.where(inTurn(transaction, "pipeline_run_id"), "=", claim.pipelineRunId);
+}
+
+/**
+ * A column that SQLite does not search by. It would gather all that is queued and sort it for the sake of a few rows,
+ * where an index has them in the order in which they are taken.
+ */
+function inTurn<Column extends "ready_at_ms" | "pipeline_run_id">(
+  transaction: ReadTransaction,
+  column: Column,
+): RawBuilder<StepRunRow[Column]> {
+  return sql`${sql.raw(isSqlite(transaction) ? "+" : "")}${sql.ref(`step_run.${column}`)}`;
 }
 
 async function hasRoom(transaction: WriteTransaction, stepRun: StepRunRow, now: number): Promise<boolean> {

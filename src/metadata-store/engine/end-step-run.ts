@@ -145,23 +145,13 @@ async function releaseDependent(
 ): Promise<{ step: string; end: "skipped"; reason: string; count: number } | undefined> {
   const { pipelineRunId, dependent, cause, atMs } = facts;
   const stopped = cause.outcome === null ? undefined : skipReason(cause);
-  const {
-    pending,
-    reason,
-    max_parallel: maxParallel,
-  } = await transaction
-    .updateTable("run_step")
-    // A step whose own condition decides learns of what happened when it is looked at.
-    .set((update) => ({
-      pending: update("pending", "-", 1),
-      ...(stopped === undefined
-        ? {}
-        : { reason: update.case().when("own_condition", "=", 0).then(stopped).else(update.ref("reason")).end() }),
-    }))
-    .where("pipeline_run_id", "=", pipelineRunId)
-    .where("step", "=", dependent)
-    .returning(["pending", "reason", "max_parallel"])
-    .executeTakeFirstOrThrow();
+  const { rows } =
+    stopped === undefined
+      ? await countDown(transaction, { pipelineRunId, dependent })
+      : await countDownStopped(transaction, { pipelineRunId, dependent, stopped });
+  const [released] = rows;
+  if (released === undefined) throw new Error(`the run has no step ${dependent}`);
+  const { pending, reason, max_parallel: maxParallel } = released;
   if (pending > 0) return undefined;
   if (reason === null) {
     await queueStepRuns(transaction, { pipelineRunId, step: dependent, atMs, maxParallel });
@@ -176,6 +166,33 @@ async function releaseDependent(
     .executeTakeFirst();
   return numUpdatedRows === 0n ? undefined : { step: dependent, end: "skipped", reason, count: Number(numUpdatedRows) };
 }
+
+interface Dependent {
+  readonly pipelineRunId: string;
+  readonly dependent: string;
+}
+
+const countDown = prepare((transaction, of: Dependent) =>
+  transaction
+    .updateTable("run_step")
+    .set((update) => ({ pending: update("pending", "-", 1) }))
+    .where("pipeline_run_id", "=", of.pipelineRunId)
+    .where("step", "=", of.dependent)
+    .returning(["pending", "reason", "max_parallel"]),
+);
+
+const countDownStopped = prepare((transaction, of: Dependent & { readonly stopped: string }) =>
+  transaction
+    .updateTable("run_step")
+    // A step whose own condition decides learns of what happened when it is looked at.
+    .set((update) => ({
+      pending: update("pending", "-", 1),
+      reason: update.case().when("own_condition", "=", 0).then(of.stopped).else(update.ref("reason")).end(),
+    }))
+    .where("pipeline_run_id", "=", of.pipelineRunId)
+    .where("step", "=", of.dependent)
+    .returning(["pending", "reason", "max_parallel"]),
+);
 
 /** Names the step that did it; what happened there is told there, not once more at everything behind it. */
 function skipReason(cause: ClosedStep): string {

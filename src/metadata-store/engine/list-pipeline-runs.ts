@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import type { ReadTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 import type { PipelineRunStatus, PipelineTables, TriggerKind } from "./tables.ts";
 import { LARGEST_PAGE } from "../largest-page.ts";
 
@@ -103,9 +104,13 @@ export async function countPipelineRunsUpTo(transaction: ReadTransaction, id: st
 
 /** One pipeline run; undefined when there is none. */
 export async function findPipelineRun(transaction: ReadTransaction, id: string): Promise<PipelineRun | undefined> {
-  const row = await transaction.selectFrom("pipeline_run").selectAll().where("id", "=", id).executeTakeFirst();
+  const [row] = (await selectRun(transaction, { id })).rows;
   return row === undefined ? undefined : toPipelineRun(row);
 }
+
+const selectRun = prepare((transaction, { id }: { readonly id: string }) =>
+  transaction.selectFrom("pipeline_run").selectAll().where("id", "=", id),
+);
 
 // Parameters of one statement.
 const IDS_PER_STATEMENT = 5000;

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { ReadTransaction, WriteTransaction } from "../database.ts";
+import { prepare } from "../prepared.ts";
 
 interface StepOfRun {
   readonly pipelineRunId: string;
@@ -15,17 +16,20 @@ export async function queueStepRuns(
   step: StepOfRun & { readonly maxParallel: number | null },
 ): Promise<void> {
   if (step.maxParallel === null) {
-    await transaction
-      .updateTable("step_run")
-      .set({ status: "queued", queued_at_ms: step.atMs, ready_at_ms: step.atMs })
-      .where("pipeline_run_id", "=", step.pipelineRunId)
-      .where("step", "=", step.step)
-      .where("status", "=", "pending")
-      .execute();
+    await queueAll(transaction, step);
     return;
   }
   await queueNext(transaction, step, step.maxParallel - (await countAtWork(transaction, step)));
 }
+
+const queueAll = prepare((transaction, step: StepOfRun) =>
+  transaction
+    .updateTable("step_run")
+    .set({ status: "queued", queued_at_ms: step.atMs, ready_at_ms: step.atMs })
+    .where("pipeline_run_id", "=", step.pipelineRunId)
+    .where("step", "=", step.step)
+    .where(isPending),
+);
 
 /** Queues the next pending step runs of a step, in their order. */
 export async function queueNext(transaction: WriteTransaction, step: StepOfRun, count: number): Promise<void> {
