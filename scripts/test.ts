@@ -1,12 +1,16 @@
 // Runs the tests: `npm test`, `npm test -- test/data`, `npm test -- --all`.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
-import { glob, stat } from "node:fs/promises";
-import { cpus } from "node:os";
-import { join, resolve } from "node:path";
+import { glob, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import pg from "pg";
 import { findBrowser, installNpmBrowser } from "../test/setup/browser.ts";
+import { readOutcome, type TestOutcome } from "./test-outcome.ts";
 
+/** So many files fail by chance at the most; more of them are a fault, which is not looked at twice. */
+const MOST_AGAIN = 5;
 const root = resolve(import.meta.dirname, "..");
 const postgresUrl = process.env["ESTEIRA_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1:5432/test";
 const names = process.argv.slice(2).filter((name) => name !== "--all");
@@ -22,26 +26,72 @@ if (browser !== undefined) environment["ESTEIRA_TEST_BROWSER"] = browser;
 build("build-web.ts");
 build("build-cli.ts", "--quiet");
 
-const child = spawn(
-  process.execPath,
-  [
-    "--disable-warning=ExperimentalWarning",
-    "--test",
-    `--test-timeout=${(all ? 60 : 20) * 60_000}`,
-    `--test-concurrency=${Math.max(2, Math.min(4, cpus().length))}`,
-    "--test-reporter=spec",
-    ...files,
-  ],
-  {
-    cwd: root,
-    stdio: "inherit",
-    env: environment,
-  },
-);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-child.on("exit", (code) => {
-  process.exitCode = code ?? 1;
-});
+let child: ChildProcess | undefined;
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child?.kill(signal));
+process.exitCode = await runAll();
+
+/**
+ * All tests once. Of the whole suite, the files with a failing test are run once more, alone: a test that passes only
+ * then is named as unreliable and does not fail the run; a fault fails twice.
+ */
+async function runAll(): Promise<number> {
+  const first = await run(files, Math.max(2, Math.min(4, cpus().length)));
+  const again = first.outcome.failedFiles.map((file) => relative(root, file));
+  const isWorthwhile = names.length === 0 && !first.wasStopped && again.length > 0 && again.length <= MOST_AGAIN;
+  if (first.code === 0 || !isWorthwhile) return first.code;
+  say(`\nOnce more, alone: ${again.join(", ")}`);
+  const second = await run(again, 1);
+  const { counts } = first.outcome;
+  const failing = second.outcome.counts["failed"] ?? again.length;
+  const mended = Math.max(0, (counts["failed"] ?? 0) - failing);
+  if (second.code === 0) say(`\nUnreliable, passed only the second time: ${again.join(", ")}`);
+  for (const [name, count] of [
+    ["tests", counts["tests"]],
+    ["suites", counts["suites"]],
+    ["pass", (counts["passed"] ?? 0) + mended],
+    ["fail", failing],
+    ["cancelled", counts["cancelled"]],
+    ["skipped", counts["skipped"]],
+    ["todo", counts["todo"]],
+  ] as const)
+    process.stdout.write(`ℹ ${name} ${String(count ?? 0)}\n`);
+  process.stdout.write(`ℹ duration_ms ${String(first.duration + second.duration)}\n`);
+  return second.code;
+}
+
+interface Ended {
+  readonly code: number;
+  readonly wasStopped: boolean;
+  readonly duration: number;
+  readonly outcome: TestOutcome;
+}
+
+async function run(these: readonly string[], concurrency: number): Promise<Ended> {
+  const folder = await mkdtemp(join(tmpdir(), "esteira-tests-"));
+  const place = join(folder, "outcome");
+  const since = performance.now();
+  child = spawn(
+    process.execPath,
+    [
+      "--disable-warning=ExperimentalWarning",
+      "--test",
+      `--test-timeout=${(all ? 60 : 20) * 60_000}`,
+      `--test-concurrency=${concurrency}`,
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      `--test-reporter=${pathToFileURL(join(root, "scripts", "test-outcome.ts")).href}`,
+      `--test-reporter-destination=${place}`,
+      ...these,
+    ],
+    { cwd: root, stdio: "inherit", env: environment },
+  );
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolveEnd) => {
+    child?.on("exit", (...end) => resolveEnd(end));
+  });
+  const outcome = readOutcome(await readFile(place, "utf8").catch(() => ""));
+  await rm(folder, { recursive: true, force: true });
+  return { code: code ?? 1, wasStopped: signal !== null, duration: performance.now() - since, outcome };
+}
 
 async function selectFiles(places: readonly string[]): Promise<string[]> {
   const found: string[] = [];
