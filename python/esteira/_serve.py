@@ -200,7 +200,24 @@ def _tensor(values: Any, name: str, rows: int) -> tuple[str, tuple[int, ...], li
         narrow = array.dtype.kind == "f" and array.dtype.itemsize <= 4
         datatype = "FP32" if narrow else _KINDS[array.dtype.kind]
         return datatype, array.shape[1:], None, np.ascontiguousarray(array, dtype=_WIDE[datatype]).tobytes()
+    if array.dtype.kind in "mM":
+        return "BYTES", array.shape[1:], _times(array), b""
     return "BYTES", array.shape[1:], [_text(value) for value in array.reshape(-1).tolist()], b""
+
+
+def _times(array: Any) -> list[str]:
+    """Times, dates and durations in the form of ISO 8601, row-major; numpy itself makes whole numbers of nanoseconds."""
+    import numpy as np
+    import pandas as pd
+
+    flat = array.reshape(-1)
+    unit = np.datetime_data(flat.dtype)[0]
+    if flat.dtype.kind == "M" and unit in ("Y", "M", "W", "D"):
+        texts = np.datetime_as_string(flat.astype("datetime64[D]")).tolist()
+        return ["" if text == "NaT" else text for text in texts]
+    if unit in ("Y", "M", "ps", "fs", "as"):
+        flat = flat.astype(f"{'datetime64' if flat.dtype.kind == 'M' else 'timedelta64'}[ns]")
+    return ["" if value is pd.NaT else value.isoformat() for value in pd.Series(flat)]
 
 
 def _array(values: Any, name: str) -> Any:
@@ -250,6 +267,10 @@ def _text(value: Any) -> str:
         return value
     if value is None or value != value:
         return ""
+    if _is_time(value):
+        import numpy as np
+
+        return _times(np.asarray([value]))[0]
     if isinstance(value, bytes):
         try:
             return value.decode("utf-8")
@@ -258,6 +279,11 @@ def _text(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, tuple, bool)) else str(value)
+
+
+def _is_time(value: Any) -> bool:
+    """True for times and durations of numpy, one or many."""
+    return getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M")
 
 
 def _scalar(value: Any) -> Any:
@@ -272,6 +298,8 @@ def _plain(value: Any) -> Any:
         value = value.to_dict()
     for step in ("detach", "cpu"):
         value = getattr(value, step)() if hasattr(value, step) else value
+    if _is_time(value):
+        return [_plain(each) for each in value] if getattr(value, "ndim", 0) > 0 else _text(value) or None
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, dict):
@@ -303,6 +331,8 @@ def _matrix(answer: Any, rows: int) -> Any:
     import numpy as np
 
     values = np.asarray(answer)
+    if values.dtype.kind in "mM":
+        raise Unusable(f"it answered {values.dtype} where numbers were expected")
     if values.dtype.kind not in "biuf":
         try:
             values = values.astype("float64")

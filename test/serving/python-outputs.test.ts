@@ -119,6 +119,24 @@ describe("a Python model of the task outputs", async () => {
     assert.deepEqual(metadata.outputs[1], { name: "embedding", datatype: "FP64", shape: [-1, 4] });
   });
 
+  it("answers times, dates and durations as texts of ISO 8601, to the nanosecond", async () => {
+    await publish("times");
+    const { predictions } = await ask("invocations", { dataframe_records: rows });
+    const moment = "2026-01-02T03:04:05.123456789";
+    const expected = {
+      nanoseconds: moment,
+      pairs: [moment, ""],
+      seconds: "2026-01-02T03:04:05",
+      day: "2026-01-02",
+      zoned: `${moment}+00:00`,
+      took: "P0DT1H0M0.000000001S",
+    };
+    assert.deepEqual(predictions, [
+      { ...expected, objects: moment },
+      { ...expected, objects: "" },
+    ]);
+  });
+
   it("says what is wrong with an answer that has no row for each row", async () => {
     const one = await publishModel(stored, join(folder, "outputs-nothing"));
     await assert.rejects(deploy(serving, one), (error) => isEsteiraError(error, "SERVING_EXAMPLE_FAILED"));

@@ -113,6 +113,17 @@ class Outputs(mlflow.pyfunc.PythonModel):
                 "maybe": [None if value > 1 else 1.5 for value in distance],
                 "when": pd.to_datetime(["2026-01-02T03:04:05"] * rows),
             }
+        if self.form == "times":
+            moment = "2026-01-02T03:04:05.123456789"
+            return {
+                "nanoseconds": np.array([moment] * rows, dtype="datetime64[ns]"),
+                "pairs": np.array([[moment, "NaT"]] * rows, dtype="datetime64[ns]"),
+                "seconds": np.array([moment] * rows, dtype="datetime64[s]"),
+                "day": np.array([moment] * rows, dtype="datetime64[D]"),
+                "zoned": pd.Series([moment] * rows, dtype="datetime64[ns, UTC]"),
+                "took": np.full(rows, 3_600_000_000_001, dtype="timedelta64[ns]"),
+                "objects": np.array([np.datetime64(moment, "ns"), None] * rows, dtype=object)[:rows],
+            }
         if self.form == "tuple":
             return namedtuple("Answer", ["one", "two"])(distance, distance * 2)
         if self.form == "records":
@@ -154,6 +165,9 @@ class Streaming(mlflow.pyfunc.PythonModel):
                 if text == "dies" and part == 2:
                     os._exit(7)
                 self.computed += 1
+                if text == "times":
+                    yield {"at": np.datetime64("2026-01-02T03:04:05.123456789", "ns"), "all": np.array(["2026-01-02", "NaT"], dtype="datetime64[ns]")}
+                    continue
                 yield {"choices": [{"delta": {"content": f"{part} ☀"}, "logprob": float("nan")}]} if text == "dict" else f"{text}{part} "
         finally:
             self.over += 1
@@ -179,7 +193,7 @@ save("untold", probabilities, infer_signature(rows, late))
 two = rows[["distance", "hour"]].astype(float)
 save("slow", Slow(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
 save("dead", Dead(), infer_signature(two, np.full(300, 0.5)), task="binary_classification")
-for form in ("frame", "series", "matrix", "mapping", "tuple", "records", "texts", "ragged", "one", "nothing"):
+for form in ("frame", "series", "matrix", "mapping", "times", "tuple", "records", "texts", "ragged", "one", "nothing"):
     save(f"outputs-{form}", Outputs(form), infer_signature(two), task="outputs", input_example=two.head(1))
 asked = pd.DataFrame({"text": ["a"], "count": [3], "wait": [0.0]})
 save("streaming", Streaming(), infer_signature(asked), task="outputs", input_example=asked)
