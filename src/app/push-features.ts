@@ -23,14 +23,15 @@ export async function pushFeatures(platform: Platform, request: FeaturesRequest)
   const declarationOf = (dataset: string): Readonly<Record<string, unknown>> =>
     platform.definitionOf(dataset)?.declaration ?? {};
   return platform.features.handlePush(route, body.toString("utf8"), {
-    keepOffline(dataset) {
-      const settings = pushSettingsOf(declarationOf(dataset));
-      if (settings === undefined) return undefined;
-      return async (rows, alsoWrite) => {
-        authorize(identity, "push", { kind: "dataset", project });
-        const events = { dataset, settings, body: Buffer.from(rows), idempotencyKey, actor: identity.name };
-        await platform.events.accept({ ...events, alsoWrite });
-      };
+    takesRows: (dataset) => pushSettingsOf(declarationOf(dataset)) !== undefined,
+    async keepOffline(rows, alsoWrite) {
+      authorize(identity, "push", { kind: "dataset", project });
+      const requests = [...rows].flatMap(([dataset, lines]) => {
+        const settings = pushSettingsOf(declarationOf(dataset));
+        const events = { dataset, body: Buffer.from(lines), idempotencyKey, actor: identity.name };
+        return settings === undefined ? [] : [{ ...events, settings }];
+      });
+      await platform.events.acceptAll(requests, alsoWrite);
     },
     treatedColumns: (dataset) =>
       treatedColumnsOf(declarationOf(dataset), { step: dataset, projectFolder: config.folder }),

@@ -15,16 +15,15 @@ import type { FeatureDefinitions, FeatureView } from "./feature-definitions.ts";
 import type { FeaturePush } from "./push-request.ts";
 import { type PushedRows, type PushedView, readPushedRows } from "./pushed-rows.ts";
 
-/** Keeps rows for a dataset, and in the same transaction what else is to be kept with them. */
-export type KeepOffline = (
-  rows: string,
-  alsoWrite: (transaction: WriteTransaction) => Promise<void>,
-) => Promise<unknown>;
-
 /** What pushes need of the datasets that views read. */
 export interface PushPorts {
-  /** Undefined when no step takes rows for the dataset. */
-  keepOffline(dataset: string): KeepOffline | undefined;
+  /** Whether a step takes rows for the dataset. */
+  takesRows(dataset: string): boolean;
+  /** Keeps rows for datasets that take them, and what else is to be kept with them: all in one transaction. */
+  keepOffline(
+    rows: ReadonlyMap<string, string>,
+    alsoWrite: (transaction: WriteTransaction) => Promise<void>,
+  ): Promise<void>;
   /** Columns that the contract of the dataset treats, in lower case. */
   treatedColumns(dataset: string): Promise<ReadonlySet<string>>;
 }
@@ -118,7 +117,7 @@ export function createFeaturePushes({ store, datasets, clock, project, mostKeys 
     const { name, source: dataset } = view;
     const [schema, treated] = await Promise.all([schemaOf(dataset), ports.treatedColumns(dataset)]);
     const [online, offline] = [to !== "offline", to !== "online"];
-    if (offline && ports.keepOffline(dataset) === undefined) throw pushNotOffline({ view: name, dataset });
+    if (offline && !ports.takesRows(dataset)) throw pushNotOffline({ view: name, dataset });
     if (online && schema === undefined) throw pushSchemaUnknown({ view: name, dataset });
     const used = [
       ...view.keys,
@@ -148,12 +147,10 @@ export function createFeaturePushes({ store, datasets, clock, project, mostKeys 
           );
       };
       // Views of one dataset share its rows.
-      const offline = [...new Map(read.map(({ view, rows }) => [view.source, rows.offline]))].filter(
-        ([, rows]) => rows !== "",
+      const offline = new Map(
+        read.flatMap(({ view, rows }) => (rows.offline === "" ? [] : [[view.source, rows.offline]])),
       );
-      for (const [index, [dataset, rows]] of offline.entries())
-        await ports.keepOffline(dataset)?.(rows, index === offline.length - 1 ? keepOnline : async () => {});
-      if (offline.length === 0) await store.write(keepOnline);
+      await (offline.size > 0 ? ports.keepOffline(offline, keepOnline) : store.write(keepOnline));
     },
   };
 }

@@ -7,7 +7,7 @@ export {
   type FeatureService,
   type FeatureView,
 } from "./feature-definitions.ts";
-export type { KeepOffline, PushPorts } from "./feature-pushes.ts";
+export type { PushPorts } from "./feature-pushes.ts";
 export type { FeatureServerResponse, PushRoute } from "./feature-server.ts";
 export { createFeatures, type Features, type FeaturesOptions } from "./features.ts";
 export { createJoinKind, type JoinDeclaration, type JoinKindDependencies } from "./join-kind.ts";

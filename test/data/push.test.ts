@@ -55,6 +55,39 @@ const refused = (promise: Promise<unknown>, code: string, text = /./): Promise<v
 
 for (const kind of storeKinds)
   describe(`pushed events (${kind})`, () => {
+    it("of several datasets are kept together, or none of them", async () => {
+      const { events, declaration } = await open(kind);
+      const settings = pushSettingsOf(declaration);
+      assert.ok(settings);
+      const requests = (key: string, id: number): Parameters<EventBuffer["acceptAll"]>[0] =>
+        ["d", "e"].map((dataset) => ({
+          dataset,
+          settings,
+          body: Buffer.from(JSON.stringify({ id: dataset === "d" ? 1 : id })),
+          idempotencyKey: `${key}-${dataset}`,
+          actor: "ana",
+        }));
+      const waiting = async (): Promise<readonly number[]> =>
+        (await Promise.all(["d", "e"].map((dataset) => events.waiting(dataset)))).map((each) => each.events);
+      assert.deepEqual(
+        (await events.acceptAll(requests("one", 1), async () => {})).map(({ accepted }) => accepted),
+        [1, 1],
+      );
+      const [, reused] = requests("one", 2);
+      const [other] = requests("two", 2);
+      assert.ok(other && reused);
+      await refused(
+        events.acceptAll([other, reused], async () => {}),
+        "DATA_PUSH_KEY_REUSED",
+      );
+      assert.deepEqual(await waiting(), [1, 1]);
+      await assert.rejects(
+        events.acceptAll(requests("three", 3), () => Promise.reject(new Error("no"))),
+        /no/,
+      );
+      assert.deepEqual(await waiting(), [1, 1]);
+    });
+
     it("become one version with the next run, each once, and nothing is taken twice", async () => {
       const { project, push, declaration, events } = await open(kind);
       assert.deepEqual(await push('{"id": 1, "at": "2026-01-05T10:00:00Z"}\n\n{"id": 9007199254740993}\n'), {

@@ -15,7 +15,11 @@ views:
 services: { rank: { features: [stats] } }
 `;
 const T0 = Date.parse("2026-01-01T12:00:00Z");
-const PORTS: PushPorts = { keepOffline: () => undefined, treatedColumns: async () => new Set() };
+const PORTS: PushPorts = {
+  takesRows: () => false,
+  keepOffline: async () => assert.fail("no dataset takes rows"),
+  treatedColumns: async () => new Set(),
+};
 const row = (driver: number, at: string, trips: number): string =>
   `select ${driver}::bigint as driver_id, timestamp '2026-01-01 ${at}' as at, timestamp '2026-01-01 ${at}' as written, ${trips}::int as trips, ${trips} / 2.0::double as rating`;
 const plain = (driver: number, at: string, x: number): string =>
@@ -33,7 +37,7 @@ async function refused(bench: FeatureBench, body: object | string, ports = PORTS
   return `${status} ${typeof read === "string" ? read : (read as { detail: string }).detail}`;
 }
 
-async function trips(bench: FeatureBench, atMs = T0): Promise<unknown> {
+async function trips(bench: FeatureBench, atMs = T0): Promise<readonly unknown[] | undefined> {
   const { columns } = await bench.features.readOnline({
     features: [{ view: "stats", features: ["trips"] }],
     entities: { driver_id: [1, 2, 3] },
@@ -42,7 +46,7 @@ async function trips(bench: FeatureBench, atMs = T0): Promise<unknown> {
   return columns[0]?.values.map((value, index) => value ?? columns[0]?.statuses[index]);
 }
 
-async function xs(bench: FeatureBench): Promise<unknown> {
+async function xs(bench: FeatureBench): Promise<readonly unknown[] | undefined> {
   const { columns } = await bench.features.readOnline({
     features: [{ view: "plain" }],
     entities: { driver_id: [1, 2] },
@@ -51,7 +55,11 @@ async function xs(bench: FeatureBench): Promise<unknown> {
   return columns[0]?.values;
 }
 
-const frame = (driver: number, at: string, value: number): object => ({
+const frame = (
+  driver: number,
+  at: string,
+  value: number,
+): { readonly push_source_name: string; readonly df: object } => ({
   push_source_name: "live",
   df: {
     driver_id: [driver],
@@ -62,9 +70,9 @@ const frame = (driver: number, at: string, value: number): object => ({
   },
 });
 
-async function openPushed(kind: "sqlite" | "postgres"): Promise<FeatureBench> {
+async function openPushed(kind: "sqlite" | "postgres", definitions = DEFINITIONS): Promise<FeatureBench> {
   const bench = await openFeatureBench(kind);
-  await bench.define(DEFINITIONS);
+  await bench.define(definitions);
   await bench.make("stats", [row(1, "11:00", 1), row(2, "11:00", 2)].join(" union all "));
   await bench.make("plain", [plain(1, "11:00", 1), plain(2, "11:00", 2)].join(" union all "));
   await bench.features.catchUp();
@@ -195,6 +203,32 @@ describeStores("pushes to feature views", (kind) => {
     assert.deepEqual([await write("quiet"), await write("no")], [422, 404]);
     assert.deepEqual(await trips(bench), [1, 2, "NOT_FOUND"]);
     assert.deepEqual(await push(bench, live({ driver_id: [], at: [], trips: [], rating: [] })), [200, ""]);
+  });
+
+  it("of one source over several datasets are kept for all of these and online, or not at all", async () => {
+    const bench = await openPushed(kind, DEFINITIONS.replace("push: live_x", "push: live"));
+    const kept: ReadonlyMap<string, string>[] = [];
+    let isFull = true;
+    const ports: PushPorts = {
+      ...PORTS,
+      takesRows: () => true,
+      keepOffline: async (rows, alsoWrite) => {
+        if (isFull) throw new Error("the second dataset takes no more");
+        kept.push(rows);
+        await bench.store.write(alsoWrite);
+      },
+    };
+    const both = { ...frame(1, "11:30", 9), to: "online_and_offline" };
+    const body = { ...both, df: { ...both.df, x: [7] } };
+    assert.equal((await push(bench, body, ports))[0], 500);
+    assert.deepEqual([(await trips(bench))?.[0], (await xs(bench))?.[0]], [1, 1]);
+    isFull = false;
+    assert.deepEqual(await push(bench, body, ports), [200, ""]);
+    assert.deepEqual(
+      kept.map((rows) => [...rows.keys()].toSorted()),
+      [["plain", "stats"]],
+    );
+    assert.deepEqual([(await trips(bench))?.[0], (await xs(bench))?.[0]], [9, 7]);
   });
 
   it("wait for a first version, by which their types are checked", async () => {

@@ -1,6 +1,7 @@
 import { type Clock, digestOf, formatQuantity } from "#base";
 import type { MetadataStore, WriteTransaction } from "#metadata-store";
 import {
+  type AcceptedBatch,
   acceptPushedBatch,
   askForPushedEvents,
   type PushedEvent,
@@ -20,8 +21,6 @@ export interface PushRequest {
   /** The client's name for the request; a second one of that name is the same. */
   readonly idempotencyKey: string | undefined;
   readonly actor: string;
-  /** What is kept with the events, or not at all. */
-  readonly alsoWrite?: ((transaction: WriteTransaction) => Promise<void>) | undefined;
 }
 
 /** What is durable when it is told. */
@@ -44,6 +43,15 @@ export interface EventBuffer {
    *   DATA_PUSH_BACKLOG_FULL: nothing of the request was kept then
    */
   accept(request: PushRequest): Promise<PushAnswer>;
+  /**
+   * Keeps the events of several datasets, and what `alsoWrite` writes with them: all in one transaction.
+   *
+   * @throws what `accept` throws: nothing of any request was kept then
+   */
+  acceptAll(
+    requests: readonly PushRequest[],
+    alsoWrite: (transaction: WriteTransaction) => Promise<void>,
+  ): Promise<readonly PushAnswer[]>;
   waiting(dataset: string): Promise<WaitingEvents>;
   /** Whether a run should take what waits now. */
   isDue(settings: PushSettings, waiting: WaitingEvents): boolean;
@@ -82,39 +90,49 @@ export function createEventBuffer(of: {
     if (known.sizeBytes + body.length > LARGEST_BACKLOG_BYTES) throw refuse(`${LARGEST_BACKLOG_BYTES} bytes`);
   }
 
+  async function read(request: PushRequest): Promise<Parameters<typeof acceptPushedBatch>[1]> {
+    const { dataset, idempotencyKey, actor } = request;
+    if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > LONGEST_KEY))
+      throw pushKeyInvalid({ found: idempotencyKey.length });
+    await assertRoom(request);
+    const events = withKeys(readEventLines(request.body), request);
+    return { project, dataset, idempotencyKey, bodyDigest: digestOf(request.body), events, actor, atMs: clock.now() };
+  }
+
+  async function acceptAll(
+    requests: readonly PushRequest[],
+    alsoWrite: (transaction: WriteTransaction) => Promise<void>,
+  ): Promise<readonly PushAnswer[]> {
+    const batches = await Promise.all(requests.map(read));
+    const kept = await store.write(async (transaction) => {
+      const found: AcceptedBatch[] = [];
+      for (const batch of batches) {
+        // oxlint-disable-next-line no-await-in-loop -- one transaction does one thing after the other
+        const one = await acceptPushedBatch(transaction, batch);
+        const { dataset, idempotencyKey } = batch;
+        if (one.state === "other") throw pushKeyReused({ dataset, key: idempotencyKey ?? "" });
+        found.push(one);
+      }
+      await alsoWrite(transaction);
+      return found;
+    });
+    return kept.map(({ events, duplicates, state }, index) => {
+      const request = requests[index];
+      const count = counted.get(request?.dataset ?? "");
+      if (count !== undefined && state === "new") {
+        count.events += events;
+        count.sizeBytes += request?.body.length ?? 0;
+      }
+      return { accepted: events, duplicates, replayed: state === "known" };
+    });
+  }
+
   return {
     async accept(request) {
-      const { dataset, idempotencyKey, actor } = request;
-      if (idempotencyKey !== undefined && (idempotencyKey.length === 0 || idempotencyKey.length > LONGEST_KEY))
-        throw pushKeyInvalid({ found: idempotencyKey.length });
-      await assertRoom(request);
-      const lines = readEventLines(request.body);
-      const batch = {
-        project,
-        dataset,
-        idempotencyKey,
-        bodyDigest: digestOf(request.body),
-        events: withKeys(lines, request),
-        actor,
-        atMs: clock.now(),
-      };
-      const accepted = await store.write(async (transaction) => {
-        const kept = await acceptPushedBatch(transaction, batch);
-        if (kept.state === "other") throw pushKeyReused({ dataset, key: idempotencyKey ?? "" });
-        await request.alsoWrite?.(transaction);
-        return kept;
-      });
-      const count = counted.get(dataset);
-      if (count !== undefined && accepted.state === "new") {
-        count.events += accepted.events;
-        count.sizeBytes += request.body.length;
-      }
-      return {
-        accepted: accepted.events,
-        duplicates: accepted.duplicates,
-        replayed: accepted.state === "known",
-      };
+      const [answer] = await acceptAll([request], async () => {});
+      return answer ?? { accepted: 0, duplicates: 0, replayed: false };
     },
+    acceptAll,
     waiting,
     isDue({ everyMs, rows }, { events, sizeBytes, oldestAtMs, askedAtMs }) {
       if (events === 0 || oldestAtMs === undefined) return false;
