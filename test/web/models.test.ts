@@ -17,7 +17,14 @@ import { compareMetric, metricNames } from "../../web/models/metrics.ts";
 import { deployedItem, releaseChanges } from "../../web/models/release-changes.ts";
 import { lastLine, runActions, stepProgress, toTimeline } from "../../web/models/run.ts";
 import { triggerSentence } from "../../web/models/trigger-sentence.ts";
-import { distinctRetrainings, driftSeries, lastPerformance, versionBands } from "../../web/models/weeks.ts";
+import {
+  countDriftSeries,
+  distinctRetrainings,
+  driftedColumns,
+  driftSeries,
+  lastPerformance,
+  versionBands,
+} from "../../web/models/weeks.ts";
 import { recordedAnswer } from "./fixture/recorded.ts";
 
 const overview = recordedAnswer<Overview>("/overview");
@@ -407,6 +414,19 @@ describe("models and endpoints", () => {
       ["roc_auc", expected],
     );
     assert.equal(lastPerformance([]), undefined);
+  });
+
+  test("the drift chart counts the columns that the figure above it counts, and the answers apart", () => {
+    const columns = driftedColumns(endpoint.windows.at(-1));
+    const series = driftSeries(endpoint.windows);
+    const counts = [...new Set(series.map(({ method }) => method))].map((method) => countDriftSeries(series, method));
+    assert.equal(Math.max(...counts.map((each) => each.columns)), columns?.watched);
+    assert.deepEqual(
+      counts.map(({ withAnswers }) => withAnswers),
+      [...new Set(series.map(({ method }) => method))].map((method) =>
+        series.some((each) => each.method === method && each.feature === "prediction"),
+      ),
+    );
   });
 
   test("the most drifted feature comes first", () => {

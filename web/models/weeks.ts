@@ -102,6 +102,18 @@ export function driftSeries(windows: readonly EndpointWindow[]): readonly DriftS
   return series.sort((left, right) => right.driftedCount - left.driftedCount || largest(right) - largest(left));
 }
 
+/** Columns among the series of a method, and whether the answers stand beside them. */
+export function countDriftSeries(
+  series: readonly DriftSeries[],
+  method: string | undefined,
+): { readonly columns: number; readonly withAnswers: boolean } {
+  const found = series.filter((each) => each.method === method);
+  return {
+    columns: found.filter((each) => each.of === "column").length,
+    withAnswers: found.some((each) => each.of === "prediction"),
+  };
+}
+
 export interface Band {
   readonly fromMs: number;
   readonly toMs: number;

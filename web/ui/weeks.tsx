@@ -3,6 +3,7 @@ import type { EndpointDetail } from "#api";
 import {
   boundSeries,
   distinctRetrainings,
+  countDriftSeries,
   driftSeries,
   performanceMetrics,
   performanceSeries,
@@ -133,6 +134,7 @@ function Drift({ endpoint, shared }: PartProps) {
     };
   }, [all, method, t]);
   if (method === undefined) return null;
+  const counted = countDriftSeries(all, method);
   return (
     <Panel
       title={t("weeks.drift")}
@@ -152,9 +154,9 @@ function Drift({ endpoint, shared }: PartProps) {
     >
       <Chart label={t("weeks.driftBy", { method })} {...shared} {...chart} height={230} />
       <p className="muted">
-        {t("weeks.driftShown", {
+        {t(counted.withAnswers ? "weeks.driftShownAnswers" : "weeks.driftShown", {
           shown: chart.series.length,
-          total: all.filter((each) => each.method === method).length,
+          columns: counted.columns,
         })}
       </p>
     </Panel>
