@@ -5,8 +5,12 @@ import { dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
+import { openaiRoutes } from "#api";
+import { silentLog } from "#base";
 import { createServices } from "#executors";
 import { getPrediction } from "#metadata-store/serving";
+import { createOpenaiCalls } from "../../src/serving/openai/openai-calls.ts";
+import { createPredictionLog } from "../../src/serving/prediction-log.ts";
 import { runEsteira } from "../setup/command-line.ts";
 import { runPython } from "../setup/mlflow-client.ts";
 import { openTestServer, signIn } from "../setup/opened-server.ts";
@@ -221,6 +225,35 @@ describe("a server of the user's choice behind OpenAI's API", async () => {
     );
     assert.match(row?.context ?? "", /ana/);
     assert.doesNotMatch(JSON.stringify(row), /4711/);
+  });
+
+  it("gives back the place of a reader who stops reading, and logs that he left", LIMIT, async () => {
+    const predictions = createPredictionLog(platform.store);
+    const facts = { store: platform.store, services, predictions, project: "p", log: silentLog, mostOpen: 1 };
+    const chat = createOpenaiCalls(facts).find(({ route }) => route === openaiRoutes.askChat);
+    const ask = async () => {
+      const document = { model: "production/assistant", stream: true, messages: [{ content: "long" }] };
+      const answer = await chat?.handler({
+        params: {},
+        query: new URLSearchParams(),
+        headers: {},
+        body: Buffer.from(JSON.stringify(document)),
+      });
+      assert.equal(answer?.status, 200);
+      return answer;
+    };
+    const first = await ask();
+    assert.ok(typeof first?.body === "object" && !(first.body instanceof Uint8Array));
+    for await (const piece of first.body) {
+      assert.ok(piece.length > 0);
+      break;
+    }
+    const id = first.headers["x-esteira-prediction-id"] ?? "";
+    const row = await platform.store.read((transaction) => getPrediction(transaction, id));
+    assert.match(row?.predictionText ?? "", /"end":"left"/);
+    const second = await ask();
+    assert.ok(typeof second?.body === "object" && !(second.body instanceof Uint8Array));
+    for await (const piece of second.body) if (piece.length > 0) break;
   });
 
   it("is asked while another release takes its place, and while its process is started again", LIMIT, async () => {

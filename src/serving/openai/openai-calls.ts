@@ -209,12 +209,14 @@ function relay(answer: ServiceAnswer, { server, ids, record, note, signal, log }
   signal?.addEventListener("abort", leave, { once: true });
 
   async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+    let isWhole = false;
     try {
       for await (const piece of answer.body) {
         if (!(piece instanceof Uint8Array)) continue;
         record.seen(piece);
         yield piece;
       }
+      isWhole = true;
     } catch (error) {
       await note(status, signal?.aborted === true ? "left" : "broken");
       if (!isEvents) throw error;
@@ -222,6 +224,12 @@ function relay(answer: ServiceAnswer, { server, ids, record, note, signal, log }
       const { message, code } = serverDown({ server: nameOf(server), reason });
       yield Buffer.from(`data: ${JSON.stringify({ error: { message, type: "server_error", param: null, code } })}\n\n`);
       return;
+    } finally {
+      // Of a reader who stops without a word: what was noted before stands.
+      if (!isWhole) {
+        answer.body.destroy();
+        await note(status, "left").catch(failed);
+      }
     }
     // The last byte is the end of the answer: it is sent when the call is durable in the log.
     await note(status, "whole");
