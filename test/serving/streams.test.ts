@@ -71,6 +71,11 @@ describe("a Python model with predict_stream", async () => {
     const [first] = eventsOf(await dicts.text());
     assert.deepEqual(JSON.parse(first ?? ""), { choices: [{ delta: { content: "0 ☀" }, logprob: null }] });
     assert.match((await logged(dicts)) ?? "", /^\[\{"choices"/);
+    const [times] = eventsOf(await (await invoke({ text: "times", count: 1, wait: 0 })).text());
+    assert.deepEqual(JSON.parse(times ?? ""), {
+      at: "2026-01-02T03:04:05.123456789",
+      all: ["2026-01-02T00:00:00", null],
+    });
   });
 
   it("sends a part before the next one is computed, and computes for others meanwhile", LIMIT, async () => {
@@ -114,6 +119,27 @@ describe("a Python model with predict_stream", async () => {
     const startMs = performance.now();
     assert.deepEqual(await counts(), { computed: 0, over: 0 });
     assert.ok(performance.now() - startMs < 60_000);
+  });
+
+  it("leaves the streams of others alone while a part of a caller who left is computed", LIMIT, async () => {
+    const other = await invoke({ text: "o", count: 3, wait: 10 });
+    const reader = other.body?.getReader();
+    assert.ok(reader);
+    await reader.read();
+    const before = await counts();
+    const leave = new AbortController();
+    const slow = await invoke({ text: "slow", count: 2, wait: 1600 }, leave.signal);
+    await slow.body?.getReader().read();
+    leave.abort();
+    const rest: Uint8Array[] = [];
+    for (let read = await reader.read(); !read.done; read = await reader.read()) rest.push(read.value);
+    assert.deepEqual(eventsOf(Buffer.concat(rest).toString()).at(-1), "[DONE]");
+    let now = await counts();
+    while (now.over < before.over + 2) {
+      await pause(20);
+      now = await counts();
+    }
+    assert.ok(now.computed >= before.computed);
   });
 
   it("says a failure before the first part by its status, and a later one by an event", LIMIT, async () => {

@@ -1,13 +1,8 @@
 import { z } from "zod";
 import type { Json } from "#base";
 import type { ReceivedFrame, Worker, WorkerFrame } from "#executors";
-import { callerGone, runtimeFailed, streamLost, streamTooLong, valuesRefused } from "../../errors.ts";
+import { callerGone, runtimeFailed, streamLost, valuesRefused } from "../../errors.ts";
 import type { ModelStream } from "../../model-runtime.ts";
-
-/** How long a stream may take from its first chunk to its last. */
-const LONGEST_STREAM_MS = 15 * 60_000;
-/** How long a chunk may take once its caller has left. */
-const LEAVING_MS = 1000;
 
 const chunkSchema = z.object({
   ok: z.boolean(),
@@ -22,8 +17,15 @@ export interface StreamPlace {
   readonly title: string;
   /** Asks a process to begin: one that ends before it answers is replaced once. */
   begin(frame: WorkerFrame): Promise<{ readonly worker: Worker; readonly frame: ReceivedFrame }>;
-  /** Asks the process that began; undefined when it has ended. @throws SERVING_TIME_EXCEEDED */
-  goOn(worker: Worker, frame: WorkerFrame): Promise<ReceivedFrame | undefined>;
+  /**
+   * Asks the process that began, in its turn; undefined when it has ended. `begin` is called when it is this one's
+   * turn, and may throw: then nothing is asked. @throws SERVING_TIME_EXCEEDED
+   */
+  goOn(worker: Worker, frame: WorkerFrame, begin: () => void): Promise<ReceivedFrame | undefined>;
+  /** Notes that the process has a stream more; what it gives notes that the stream is over. */
+  hold(worker: Worker): () => void;
+  /** Ends the process if it goes on computing for a stream that was left; what it gives is called when it has. */
+  endWhenAlone(worker: Worker): () => void;
 }
 
 const NOTHING = new Uint8Array();
@@ -33,8 +35,8 @@ let streams = 0;
  * Opens a stream, whose chunks are asked for one by one: other calls of the model are computed between them, a slow
  * reader holds nobody up, and nothing is computed ahead.
  *
- * States: open → over: its last chunk was given, it failed, it took too long, or it was left. A chunk that is on its
- * way when the caller leaves has a second more; then its process is ended.
+ * States: open → over: its last chunk was given, it failed, or it was left. A chunk that is on its way when the caller
+ * leaves has a second more, and all the time of a call where its process has other streams; then the process is ended.
  *
  * @param call what is predicted, as it is asked of a call without a stream
  */
@@ -48,39 +50,46 @@ export async function openPythonStream(
   if (signal?.aborted === true) throw callerGone({ model: title });
   const begun = place.begin({ header: { ...call.header, kind: "stream", stream }, body: call.body });
   const { worker, frame } = await begun;
-  const endsAtMs = performance.now() + LONGEST_STREAM_MS;
   let next: Read | undefined = readChunk(frame, title);
-  let computing: Promise<unknown> | undefined;
+  let asked: Promise<unknown> | undefined;
+  let isComputing = false;
   let isOver = next.done;
+  const release = isOver ? () => undefined : place.hold(worker);
 
-  const say = (kind: "next" | "stop"): Promise<ReceivedFrame | undefined> =>
-    place.goOn(worker, { header: { kind, stream }, body: NOTHING });
+  function finish(): void {
+    isOver = true;
+    release();
+  }
+
+  const say = (kind: "next" | "stop", begin: () => void): Promise<ReceivedFrame | undefined> =>
+    place.goOn(worker, { header: { kind, stream }, body: NOTHING }, begin);
 
   async function compute(): Promise<Read> {
-    const asked = say("next");
-    computing = asked;
+    const answering = say("next", () => {
+      if (isOver) throw callerGone({ model: title });
+      isComputing = true;
+    });
+    asked = answering;
     try {
-      const answer = await asked;
+      const answer = await answering;
       if (answer === undefined)
         throw streamLost({ model: title, how: await worker.ended, lastLines: worker.lastLines() });
       return readChunk(answer, title);
     } finally {
-      computing = undefined;
+      isComputing = false;
+      asked = undefined;
     }
   }
 
   async function stop(): Promise<void> {
     if (isOver) return;
-    isOver = true;
-    if (computing === undefined) return void (await say("stop").catch(() => undefined));
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<"late">((resolve) => {
-      timer = setTimeout(() => resolve("late"), LEAVING_MS);
-    });
-    const first = await Promise.race([computing.catch(() => undefined), late]);
-    clearTimeout(timer);
-    if (first === "late") await worker.end();
-    else await say("stop").catch(() => undefined);
+    finish();
+    // A chunk that waits for the calls of others will not be computed.
+    if (isComputing) {
+      const stay = place.endWhenAlone(worker);
+      await asked?.catch(() => undefined).finally(stay);
+    }
+    await say("stop", () => undefined).catch(() => undefined);
   }
 
   return {
@@ -89,17 +98,13 @@ export async function openPythonStream(
       const found =
         next ??
         (await compute().catch((error: unknown) => {
-          isOver = true;
+          finish();
           throw error;
         }));
       next = undefined;
       if (found.done) {
-        isOver = true;
+        finish();
         return undefined;
-      }
-      if (performance.now() > endsAtMs) {
-        await stop();
-        throw streamTooLong({ model: title, seconds: LONGEST_STREAM_MS / 1000 });
       }
       return { chunk: found.chunk };
     },

@@ -14,7 +14,7 @@ import type { ModelOutput, ModelStream } from "../../model-runtime.ts";
 import type { ModelSignature } from "../../model-signature.ts";
 import { bytesOf, type ModelTensor, readValues, tensorFormSchema } from "../../model-tensor.ts";
 import type { InputColumns } from "../../row-source.ts";
-import { openPythonStream } from "./python-stream.ts";
+import { openPythonStream, type StreamPlace } from "./python-stream.ts";
 
 /** A model in a process of its own; computes one call at a time. */
 export interface PythonWorker {
@@ -92,14 +92,20 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
   ): Promise<{ readonly worker: Worker; readonly frame: ReceivedFrame }> {
     if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
     const { worker } = await ready();
-    const stay = endWhenLeft(worker, signal);
+    // Who left while a process was started asks nothing of it.
+    assertStays(signal);
+    const stay = endWhenLeft(() => endWhenAlone(worker), signal);
     const answer = await askWithin(worker, frame, rows).finally(stay);
     if (answer !== undefined) return { worker, frame: answer };
-    if (signal?.aborted === true) throw callerGone({ model: title });
+    assertStays(signal);
     if (isEnded) throw runtimeDied({ reason: `model ${title} was unloaded` });
     const how = await worker.ended;
     if (attempt === 1) return ask(frame, rows, { attempt: 2, signal });
     throw workerDied({ model: title, how, rows, lastLines: worker.lastLines() });
+  }
+
+  function assertStays(signal: AbortSignal | undefined): void {
+    if (signal?.aborted === true) throw callerGone({ model: title });
   }
 
   /** One call after the other. */
@@ -109,6 +115,7 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
     return answer;
   }
 
+  const { hold, endWhenAlone } = createHeldStreams();
   const { exact, streams } = await ready();
   return {
     exact,
@@ -126,10 +133,16 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
                 title,
                 begin: (frame) =>
                   inTurn(() => {
-                    if (signal?.aborted === true) throw callerGone({ model: title });
+                    assertStays(signal);
                     return ask(frame, 1, { signal });
                   }),
-                goOn: (worker, frame) => inTurn(() => askWithin(worker, frame, 1)),
+                goOn: (worker, frame, begin) =>
+                  inTurn(async () => {
+                    begin();
+                    return askWithin(worker, frame, 1);
+                  }),
+                hold,
+                endWhenAlone,
               },
               formatCall(inputs),
               signal,
@@ -144,18 +157,49 @@ export async function startPythonWorker(options: PythonWorkerOptions): Promise<P
   };
 }
 
-/** How long a process may go on with the first part of a stream once its caller has left. */
+/** How long a process may go on with a part of a stream once its caller has left. */
 const LEAVING_MS = 1000;
 
-/** Ends a process that computes for somebody who left; what it says is called when it has answered. */
-function endWhenLeft(worker: Worker, signal: AbortSignal | undefined): () => void {
-  let timer: NodeJS.Timeout | undefined;
+/** The streams that each process has. */
+function createHeldStreams(): Pick<StreamPlace, "hold" | "endWhenAlone"> {
+  const held = new WeakMap<Worker, number>();
+  const streamsOf = (worker: Worker): number => held.get(worker) ?? 0;
+
+  /** Notes a stream of a process; what it gives takes it back. */
+  function hold(worker: Worker): () => void {
+    held.set(worker, streamsOf(worker) + 1);
+    let isHeld = true;
+    return () => {
+      if (isHeld) held.set(worker, streamsOf(worker) - 1);
+      isHeld = false;
+    };
+  }
+
+  /**
+   * Ends a process that computes for somebody who left, after a while, and not before the streams of others are over:
+   * the call's own time limit ends it in any case. What it gives is called when the process has answered.
+   */
+  function endWhenAlone(worker: Worker): () => void {
+    const timer = setInterval(() => {
+      if (streamsOf(worker) > 0) return;
+      clearInterval(timer);
+      void worker.end();
+    }, LEAVING_MS);
+    return () => clearInterval(timer);
+  }
+
+  return { hold, endWhenAlone };
+}
+
+/** Calls `end` when the signal aborts; what it gives is called when that is no matter any more. */
+function endWhenLeft(end: () => () => void, signal: AbortSignal | undefined): () => void {
+  let stay: (() => void) | undefined;
   const leave = (): void => {
-    timer = setTimeout(() => void worker.end(), LEAVING_MS);
+    stay = end();
   };
   signal?.addEventListener("abort", leave, { once: true });
   return () => {
-    clearTimeout(timer);
+    stay?.();
     signal?.removeEventListener("abort", leave);
   };
 }
