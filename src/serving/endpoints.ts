@@ -1,4 +1,4 @@
-import { type Clock, EsteiraError, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
+import { type Clock, type Log, type Metrics, messageOf, newId, systemClock } from "#base";
 import type { SeenRequest } from "#monitoring";
 import type { ArmObservation } from "#delivery";
 import type { AssetVersion, MetadataStore } from "#metadata-store";
@@ -6,6 +6,7 @@ import type { EndpointKey } from "#metadata-store/serving";
 import { rowsTooMany } from "./errors.ts";
 import { createEndpointStatistics, type VersionStatistics } from "./endpoint-statistics.ts";
 import { createEndpointStreams, type StreamAnswer } from "./endpoint-streams.ts";
+import { outcomeOf } from "./failure.ts";
 import { createFeatureReader } from "./feature-reader.ts";
 import { createLiveEndpoints, type EndpointProblem, type LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel, LoadedModels } from "./loaded-model.ts";
@@ -16,7 +17,7 @@ import { createPredictionMetrics } from "./prediction-metrics.ts";
 import { exampleRequest, type RequestColumn, requestColumns } from "./request-columns.ts";
 import type { RowSource } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
-import { allRows, createArms, isUnderTrial } from "./arms.ts";
+import { createArms, isUnderTrial } from "./arms.ts";
 import { assignRows, chanceOf } from "./assignment.ts";
 
 /** Features of one row that were not read as they are stored, by name. */
@@ -69,7 +70,7 @@ export interface PredictAnswer {
 export interface Endpoints {
   /**
    * Loads what is deployed and follows changes of the store. Resolves when the first load was tried; failures are
-   * logged and tried again with the next change.
+   * logged and tried again with the next change. Where other processes serve it does nothing.
    */
   start(): Promise<void>;
   /** Deployed endpoints whose model is not loaded; undefined until the first load was tried. */
@@ -127,13 +128,16 @@ export interface EndpointsOptions {
   readonly isServing?: boolean;
   /** Rows per request; default 50,000. */
   readonly maxRows?: number;
+  /** How long an answer in parts may take, its reader included; default 15 minutes. */
+  readonly longestStreamMs?: number | undefined;
 }
 
 /** Makes the endpoints of one process. Nothing is loaded before `start` or the first request. */
 export function createEndpoints(options: EndpointsOptions): Endpoints {
   const { store, predictions, log, clock = systemClock, maxRows = 50_000 } = options;
   const live = createLiveEndpoints(options);
-  const { counters, tryCandidate, runStable, runShadow } = createArms({ predictions, log, clock });
+  const arms = createArms({ predictions, log, clock });
+  const { counters, tryCandidate, runShadow } = arms;
   const enrich = createFeatureReader(options.features);
   const measured = createPredictionMetrics(options.metrics);
   const statistics = createEndpointStatistics(clock);
@@ -155,18 +159,15 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     const predictionIds = Array.from({ length: request.source.rowCount }, () => newId(nowMs));
     const assigned = assignRows(current, request, requestId);
     const { part: trial, seen } = await tryCandidate(current, request, assigned);
-    const taken = new Set(trial?.rows);
-    const rest = allRows(request.source).filter((row) => !taken.has(row));
-    const stable =
-      rest.length > 0 || trial === undefined ? await runStable(current, key, rest, { request, assigned }) : undefined;
-    const parts = [stable?.part, trial].filter((part) => part !== undefined);
+    const { parts, stable } = await arms.answerRest(current, key, { trial, request, assigned });
+    const taken = parts.find(({ arm }) => arm === "candidate");
     const output = joinOutputs(parts, request.source.rowCount);
     const ids = { requestId, predictionIds, nowMs };
     await predictions.append(
       parts.flatMap((part) =>
         toPredictionRows(part, key, request, { ...ids, chanceOf: (row) => chanceOf(assigned, part.arm, row) }),
       ),
-      noteOf(current, key, [stable?.seen, seen]),
+      noteOf(current, key, [stable, seen]),
     );
     if (seen?.failure !== undefined) await noteFailure(key, current.candidate?.version.version ?? 0, seen.rows);
     const shadowed = shadowOf(current);
@@ -187,12 +188,17 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       output,
       model: current.stable,
       features: request.features,
-      candidate: trial === undefined ? undefined : { version: trial.model.version, rows: trial.rows },
+      candidate: taken === undefined ? undefined : { version: taken.model.version, rows: taken.rows },
     };
   }
 
-  const parts = { live, enrich, predictions, measured, statistics, clock, log };
-  const stream = createEndpointStreams({ ...parts, noteFailure, see: (key, request) => see(key, request) });
+  const parts = { live, arms, enrich, predictions, measured, statistics, clock, log };
+  const stream = createEndpointStreams({
+    ...parts,
+    noteFailure,
+    see: (key, request) => see(key, request),
+    longestMs: options.longestStreamMs,
+  });
 
   return {
     counters,
@@ -204,7 +210,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     },
     async start() {
       await live.refreshAll();
-      unsubscribe = followChanges(store, live, log);
+      if (options.isServing !== false) unsubscribe = followChanges(store, live, log);
     },
     problems: live.problems,
     predict(key, request) {
@@ -238,11 +244,6 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
       await unsubscribe?.();
     },
   };
-}
-
-/** Whose fault a failure is. */
-function outcomeOf(error: unknown): "caller" | "failed" {
-  return error instanceof EsteiraError && error.status < 500 ? "caller" : "failed";
 }
 
 function shadowOf({ endpoint, candidate }: LiveEndpoint): LoadedModel | undefined {

@@ -244,9 +244,9 @@ export const streamLost: ErrorFactory<{ model: string; how: string; lastLines: s
 export const streamTooLong: ErrorFactory<{ model: string; seconds: number }> = defineError("SERVING_STREAM_TOO_LONG", {
   status: 503,
   message: ({ model, seconds }) =>
-    `A stream of model ${model} was not over after ${seconds} s, expected its last chunk`,
-  hint: () => "Let predict_stream end sooner; what was streamed before stands.",
-  solve: "Let `predict_stream` end within fifteen minutes.",
+    `A stream of model ${model} was not over after ${seconds} s, expected its last chunk to be read by then`,
+  hint: () => "Let predict_stream end sooner and read its chunks as they come; what was streamed before stands.",
+  solve: "Let `predict_stream` end within fifteen minutes, and read its answer as it comes.",
 });
 
 export const streamUnsupported: ErrorFactory<{ model: string }> = defineError("SERVING_STREAM_UNSUPPORTED", {

@@ -140,6 +140,7 @@ export function createLiveEndpoints(options: {
     },
     refresh,
     async refreshAll() {
+      if (!isServing) return void (failed = []);
       const endpoints = await store.read((transaction) => listEndpoints(transaction, { limit: LARGEST_COUNT }));
       // At once: a model that takes long to load keeps no other endpoint waiting.
       failed = (await Promise.all(endpoints.map(tryRefresh))).filter((problem) => problem !== undefined);

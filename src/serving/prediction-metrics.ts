@@ -1,6 +1,7 @@
-import { EsteiraError, type Metrics } from "#base";
+import type { Metrics } from "#base";
 import type { EndpointKey } from "#metadata-store/serving";
 import type { FeatureReport } from "./endpoints.ts";
+import { codeOf } from "./failure.ts";
 import type { PredictionPart } from "./prediction-part.ts";
 
 /** What is counted of predictions. Only of endpoints that exist: names that callers make up are no labels. */
@@ -62,10 +63,7 @@ export function createPredictionMetrics(metrics: Metrics | undefined): Predictio
         features.add({ ...place(key), feature: "", status: "present" }, presentOf(report).present);
     },
     failed(key, { error, durationMs }) {
-      duration.observe(
-        { ...place(key), error_type: error instanceof EsteiraError ? error.code : "SERVING_REQUEST_FAILED" },
-        durationMs / 1000,
-      );
+      duration.observe({ ...place(key), error_type: codeOf(error) }, durationMs / 1000);
     },
     armFailed(key, { arm, modelVersion, rows: failed }) {
       rows.add({ ...place(key), arm, model_version: String(modelVersion), outcome: "failed" }, failed);

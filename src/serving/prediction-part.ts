@@ -6,7 +6,7 @@ import { toContextText, toFeatureTexts } from "./feature-text.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { type InputColumns, readInputs, selectRows } from "./row-source.ts";
 import type { ModelOutput } from "./model-runtime.ts";
-import { answerOf, assertSameForm, type ModelTensor, placeTensors, rowOf } from "./model-tensor.ts";
+import { answerOf, assertSameForm, describeForms, type ModelTensor, placeTensors, rowOf } from "./model-tensor.ts";
 
 /** The rows of a request that one model answered. */
 export interface PredictionPart {
@@ -135,6 +135,12 @@ function statusText(report: FeatureReport | undefined, row: number): string | un
   const sent = report?.sent?.[row] ?? [];
   if (statuses === undefined) return undefined;
   return JSON.stringify({ ...statuses, ...Object.fromEntries(sent.map((name) => [name, "CALLER"])) });
+}
+
+/** False for outputs whose sizes are not the same in all parts: they cannot stand beside each other. */
+export function haveOneForm(parts: readonly PredictionPart[]): boolean {
+  const forms = parts.map(({ output }) => (output.kind === "tensors" ? describeForms(output.tensors) : ""));
+  return new Set(forms).size <= 1;
 }
 
 /** Puts the parts of an answer back into the order of the request's rows. */

@@ -26,6 +26,8 @@ export interface ServingOptions {
   readonly maxWaiting?: number;
   /** How long a request may take, waiting included; default a minute. */
   readonly timeoutMs?: number;
+  /** How long an answer in parts may take, its reader included; default 15 minutes. */
+  readonly longestStreamMs?: number;
   /** Needed by Python models. */
   readonly python?: PythonServing;
   readonly features?: OnlineFeatures;
@@ -75,6 +77,7 @@ export function createServing(options: ServingOptions): Serving {
     features: options.features,
     metrics: options.metrics,
     isServing: options.isServing ?? true,
+    longestStreamMs: options.longestStreamMs,
     ...(options.maxRows === undefined ? {} : { maxRows: options.maxRows }),
   });
   return {

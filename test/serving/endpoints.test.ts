@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { isEsteiraError } from "#base";
-import { openMetadataStore } from "#metadata-store";
+import { isEsteiraError, silentLog } from "#base";
+import { type MetadataStore, openMetadataStore } from "#metadata-store";
 import {
   getEndpoint,
   getPrediction,
@@ -10,7 +10,7 @@ import {
   listPredictions,
   listPredictionTotals,
 } from "#metadata-store/serving";
-import { sourceOfRecords } from "#serving";
+import { createServing, sourceOfRecords } from "#serving";
 import { describeStores } from "../setup/stores.ts";
 import { deploy, readCase, registerModel, startServing } from "./served.ts";
 
@@ -216,8 +216,6 @@ describeStores("an endpoint", (kind) => {
       await registerModel(test, "late-by-columns"),
     ];
     await deploy(test.serving, first);
-    const { createServing } = await import("#serving");
-    const { silentLog } = await import("#base");
     const store = await openMetadataStore(test.address);
     const other = createServing({ store, objects: test.objects, log: silentLog });
     await other.endpoints.start();
@@ -230,6 +228,18 @@ describeStores("an endpoint", (kind) => {
     while ((await versionNow()) !== second.id) assert.ok(Date.now() < deadline, "the other process never switched");
     await other.close();
     await store.close();
+  });
+
+  it("is not followed by a process that serves none", async () => {
+    const test = await startServing(kind);
+    await deploy(test.serving, await registerModel(test, "late-by-columns"));
+    let listeners = 0;
+    const listen = { onChange: () => (listeners++, () => undefined) };
+    const store: MetadataStore = Object.assign(Object.create(test.store), listen);
+    const other = createServing({ store, objects: test.objects, log: silentLog, isServing: false });
+    await other.endpoints.start();
+    assert.deepEqual([other.endpoints.problems(), listeners], [[], 0]);
+    await other.close();
   });
 
   it("refuses what is not deployed, naming what is", async () => {
