@@ -35,6 +35,8 @@ import { ACTIONS_OF_LIMIT, type Role, ROLES } from "./roles.ts";
 const TOKEN_PREFIX = "est_";
 const ATTEMPT_TOKEN_PREFIX = "esa_";
 const LENT_TOKEN_PREFIX = "esw_";
+/** Of the worker of one task: what follows is sealed by the store's servers. */
+export const TASK_TOKEN_PREFIX = "esp_";
 const SECRET_BYTES = 32;
 const TOUCH_INTERVAL_MS = 60_000;
 const USER_NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
@@ -125,6 +127,10 @@ export interface AccessOptions {
   readonly localUser: string;
   /** What the machine's user may do on loopback without a token once users exist; undefined (default): nothing. */
   readonly loopbackRole?: Role | undefined;
+  /** Whose task a sealed token is of, where this store has it and it goes on; undefined for every other text. */
+  readonly openTaskToken?:
+    | ((sealed: string) => Promise<{ readonly actor: string; readonly project: string } | undefined>)
+    | undefined;
 }
 
 /** Opens access on a store. */
@@ -143,6 +149,7 @@ export function createAccess(options: AccessOptions): Access {
     async authenticate({ authorization, loopback }) {
       const secret = readCredentials(authorization);
       if (secret?.token.startsWith(LENT_TOKEN_PREFIX) === true) return identifyLent(lent, secret.token);
+      if (secret?.token.startsWith(TASK_TOKEN_PREFIX) === true) return identifyTask(options, secret.token);
       if (secret !== undefined) return identify(options, secret);
       if (await isSetUp()) {
         if (!loopback || options.loopbackRole === undefined) throw unauthenticated({ reason: "no token was sent" });
@@ -194,6 +201,12 @@ function identifyLent(lent: ReadonlyMap<string, Lent>, token: string): Identity 
   if (found === undefined || !secretsEqual(hashSecret(secret), found.secretHash))
     throw unauthenticated({ reason: "the token is not valid, or not any more" });
   return found.identity;
+}
+
+async function identifyTask({ openTaskToken }: AccessOptions, token: string): Promise<Identity> {
+  const found = await openTaskToken?.(token.slice(TASK_TOKEN_PREFIX.length));
+  if (found === undefined) throw unauthenticated({ reason: "the token is not valid, or not any more" });
+  return { name: found.actor, kind: "token", roles: [{ project: found.project, role: "viewer" }], only: "work" };
 }
 
 interface Credentials {

@@ -26,6 +26,7 @@ import { checkProject, checkStore, type HealthCheck } from "./health.ts";
 import type { Platform, StorePlatform } from "./platform.ts";
 import { openStorage } from "./open-storage.ts";
 import { openSecretBox } from "./secret-keys.ts";
+import type { TaskTokens } from "./task-tokens.ts";
 import { openPrivateStore } from "./private-store.ts";
 import { countStoreErrors, measureProcess, measureStepRuns } from "./process-metrics.ts";
 import { promotionCheck } from "./promotion-check.ts";
@@ -83,6 +84,8 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const outbox = createOutbox({ store, clock, log, ...sendingOf(config, roles) });
   const secrets = openSecretBox(config, settings);
   const webhooks = createWebhookSender({ store, clock, outbox, secrets });
+  const tokensOfTasks = async (): Promise<TaskTokens> =>
+    (await import("./task-tokens.ts")).createTaskTokens(store, config, settings);
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
   let starting: Promise<void> | undefined;
@@ -125,6 +128,7 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
       clock,
       localUser: settings.user,
       loopbackRole: loopback === "none" ? undefined : loopback,
+      openTaskToken: async (sealed) => (await tokensOfTasks()).open(sealed),
     }),
     tracking: createTracking({ store, clock, artifactRoot }),
     attemptScope: createAttemptScope({ store, artifacts }),

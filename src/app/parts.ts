@@ -39,8 +39,6 @@ import {
   type Git,
   type Isolation,
   type PythonEnvironments,
-  readKubeconfig,
-  readServiceAccount,
   type Sealer,
   type Services,
   type TaskBoard,
@@ -52,8 +50,9 @@ import type { Executor } from "#engine";
 import { createMonitoring, type Monitoring } from "#monitoring";
 import { createPredictions, type Predictions } from "#predictions";
 import { createServing, type Serving } from "#serving";
+import { readAccess } from "./cluster-access.ts";
 import { openSecretBox } from "./secret-keys.ts";
-import { createRay, createSsh } from "./started-workers.ts";
+import { createKubernetes, createRay, createSsh } from "./started-workers.ts";
 import { createDatasetReader } from "./dataset-reader.ts";
 import type { LocalFiles } from "#storage";
 import type { StorePlatform } from "./platform.ts";
@@ -179,6 +178,8 @@ function createProcesses(
     if ("local" in declared) return createLocalExecutor({ ...local, name, share: toShare(declared.local) });
     if ("ray" in declared) return createRay(name, declared.ray, { ...platform, config, settings, sealer });
     if ("ssh" in declared) return createSsh(name, declared.ssh, { ...platform, config, settings, sealer });
+    if ("kubernetes" in declared)
+      return createKubernetes(name, declared.kubernetes, { ...platform, config, settings, sealer });
     if ("slurm" in declared) return createSlurm(name, declared.slurm, { config, settings, writable });
     return createPool(name, declared.worker, { ...platform, config, sealer });
   });
@@ -349,23 +350,17 @@ function hostsOf({ targets }: StorePlatform["config"], settings: Settings): NonN
   };
 }
 
-/** Clusters that code is applied in: as the kubeconfig of a secret says, or as the service account of this pod. */
+/** Clusters that code is applied in. */
 function clustersOf(
   { targets }: StorePlatform["config"],
   settings: Settings,
 ): NonNullable<DeliveryOptions["clusters"]> {
-  const host = settings.variable("KUBERNETES_SERVICE_HOST");
-  const port = settings.variable("KUBERNETES_SERVICE_PORT");
   return Object.fromEntries(
     Object.entries(targets).flatMap(([name, target]) => {
       if (!("kubernetes" in target)) return [];
-      const { namespace, kubeconfig, context, cluster_kinds: clusterKinds } = target.kubernetes;
-      const access = async (): Promise<ClusterAccess> => {
-        if (kubeconfig === undefined) return readServiceAccount({ target: name, host, port });
-        const given = settings.secret(kubeconfig) ?? "";
-        if (given.trim() === "") throw targetKeyMissing({ target: name, secret: kubeconfig });
-        return readKubeconfig({ target: name, given, context });
-      };
+      const { namespace, cluster_kinds: clusterKinds } = target.kubernetes;
+      const missing = (secret: string): Error => targetKeyMissing({ target: name, secret });
+      const access = (): Promise<ClusterAccess> => readAccess(name, target.kubernetes, { settings, missing });
       return [[name, { namespace, clusterKinds, access }]];
     }),
   );

@@ -14,7 +14,7 @@ import {
 const KEY_BYTES = 32;
 const OTHERS = 0o077;
 /** What a secret is for is authenticated with it: none passes for another. */
-type SecretPurpose = "webhook secret" | "push secret" | "task secret";
+type SecretPurpose = "webhook secret" | "push secret" | "task secret" | "task token";
 
 /** File of the machine user's keys, one in base64 a line, the one that seals first; undefined without a home folder. */
 export function secretKeyFile({ homeFolder }: Pick<Settings, "homeFolder">): string | undefined {

@@ -2,8 +2,17 @@ import { join } from "node:path";
 import { newId } from "#base";
 import type { ProjectConfig, Settings } from "#config";
 import type { Executor } from "#engine";
-import { createRayExecutor, createSshExecutor, type Sealer, type WorkerPoolOptions } from "#executors";
+import {
+  createKubernetesExecutor,
+  createRayExecutor,
+  createSshExecutor,
+  kubeconfigInvalid,
+  type Sealer,
+  type WorkerPoolOptions,
+} from "#executors";
+import { readAccess } from "./cluster-access.ts";
 import type { StorePlatform } from "./platform.ts";
+import { createTaskTokens } from "./task-tokens.ts";
 
 type SshSettings = Extract<ProjectConfig["executors"][string], { readonly ssh: object }>["ssh"];
 
@@ -55,6 +64,44 @@ export function createRay(name: string, ray: RaySettings, facts: StartingFacts):
     folder,
     url,
     version: facts.version,
+  });
+}
+
+type KubernetesSettings = Extract<ProjectConfig["executors"][string], { readonly kubernetes: object }>["kubernetes"];
+
+/** Its pods see nothing of this machine, and are placed by the cluster. */
+export function createKubernetes(name: string, declared: KubernetesSettings, facts: StartingFacts): Executor {
+  const { store, project, settings, config } = facts;
+  const tokens = createTaskTokens(store, config, settings);
+  const missing = (secret: string): Error =>
+    kubeconfigInvalid({
+      target: name,
+      problem: `the secret ${secret} is not set`,
+      cure: `Set ESTEIRA_SECRET_${secret} to a kubeconfig, or the path of one, where esteira is started.`,
+    });
+  return createKubernetesExecutor({
+    ...poolOf(name, declared.lease, facts),
+    access: () => readAccess(name, declared, { settings, missing }),
+    pod: {
+      namespace: declared.namespace,
+      image: declared.image,
+      command: declared.command,
+      serviceAccount: declared.service_account,
+      nodeSelector: declared.node_selector,
+      tolerations: declared.tolerations,
+      labels: declared.labels,
+      annotations: declared.annotations,
+      imagePullSecrets: declared.image_pull_secrets,
+      priorityClass: declared.priority_class,
+      user: declared.user,
+      isolation: declared.isolation,
+      gpu: declared.gpu,
+      keepMs: declared.keep,
+    },
+    largest: { cpus: declared.cpus, gpus: declared.gpus, memoryBytes: declared.memory },
+    startMs: declared.start,
+    url: declared.url,
+    tokenOf: (task) => tokens.issue({ project, task }),
   });
 }
 

@@ -8,6 +8,7 @@ import {
   sshExecutorSchema,
   workerExecutorSchema,
 } from "./executors.ts";
+import { kubernetesExecutorSchema } from "./kubernetes-executor.ts";
 import { forgeSchema } from "./forge.ts";
 import { targetsSchema } from "./targets.ts";
 import { DATA_PACKAGINGS, ISOLATION_SETTINGS, LANGUAGES } from "./project-choices.ts";
@@ -191,7 +192,14 @@ const projectKeys = z.strictObject({
         .string()
         .regex(/^[a-z][a-z0-9-]{0,30}$/, "the name of an executor starts with a letter and holds a–z, 0–9 and -")
         .refine((name) => name !== "local", "local is always there: the whole machine"),
-      z.union([localExecutorSchema, slurmExecutorSchema, workerExecutorSchema, sshExecutorSchema, rayExecutorSchema]),
+      z.union([
+        localExecutorSchema,
+        slurmExecutorSchema,
+        workerExecutorSchema,
+        sshExecutorSchema,
+        rayExecutorSchema,
+        kubernetesExecutorSchema,
+      ]),
     )
     .default({})
     .describe("Where steps can run beside `local`, by the name that `executor` of a step or pipeline gives."),

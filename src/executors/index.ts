@@ -45,12 +45,13 @@ export { certificateVariables } from "./isolation/system-view.ts";
 export { createIsolation, type Isolation, type IsolationOptions, type IsolationReport } from "./isolation/isolation.ts";
 export { createLocalExecutor, type LocalExecutorOptions } from "./drivers/local.ts";
 export { createSlurmExecutor, type SlurmExecutorOptions } from "./drivers/slurm.ts";
+export { createKubernetesExecutor, type KubernetesExecutorOptions } from "./drivers/kubernetes.ts";
 export { createRayExecutor, type RayExecutorOptions } from "./drivers/ray.ts";
 export { createSshExecutor, type SshExecutorOptions } from "./drivers/ssh.ts";
 export { createWorkerPool, type WorkerPoolOptions } from "./drivers/worker-pool.ts";
 export { runTaskRelay } from "./host/task-relay.ts";
 export { runWorker, type WorkerHostOptions } from "./host/worker-host.ts";
-export { createTaskBoard, type Sealer, type TaskBoard } from "./remote/task-board.ts";
+export { actorOfTask, createTaskBoard, isTaskKept, type Sealer, type TaskBoard } from "./remote/task-board.ts";
 export { executorNotDeclared, trialFailed } from "./errors.ts";
 export { createDbtKind, type DbtKindDependencies } from "./dbt/dbt-kind.ts";
 export { createNodeKind, type NodeDeclaration } from "./kinds/node.ts";
@@ -65,4 +66,4 @@ export {
   nameOfObject,
   type ResourceKind,
 } from "./kubernetes/cluster-object.ts";
-export { clusterConflict, clusterRefused } from "./kubernetes/kubernetes-errors.ts";
+export { clusterConflict, clusterRefused, kubeconfigInvalid } from "./kubernetes/kubernetes-errors.ts";

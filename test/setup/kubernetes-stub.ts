@@ -10,6 +10,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { createPodRunner, type PodNode, type PodRunner } from "./kubernetes-pods.ts";
 
 type Value = ReturnType<typeof JSON.parse>;
 interface Kind {
@@ -35,7 +36,8 @@ const KINDS: readonly Kind[] = [
   { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", namespaced: false },
 ].map((one) => ({ namespaced: true, resource: `${one.kind.toLowerCase()}s`, ...one }));
 const TOP = /^(apiVersion|kind|metadata|spec|data|stringData|type|immutable|rules|subjects|roleRef)$/;
-const META = /^(name|namespace|labels|annotations)$/;
+const META = /^(name|namespace|labels|annotations|ownerReferences)$/;
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const HISTORY = 1000;
 
 export interface KubernetesStub {
@@ -63,6 +65,10 @@ export interface KubernetesStub {
   /** Watches from before now are told 410. */
   forgetHistory(): void;
   readonly openWatches: number;
+  /** Where jobs really run: what becomes of their pods. */
+  readonly pods: PodRunner;
+  /** Bodies of what was made, as they were sent. */
+  readonly made: readonly Value[];
 }
 
 function certificates(folder: string): { key: string; cert: string; ca: string } {
@@ -163,11 +169,27 @@ function dropLeaf(root: Value, path: readonly string[]): void {
 }
 
 /** Starts one on a free port; it ends after the current suite. */
-export async function startKubernetesStub(folder: string, { namespace = "shop" } = {}): Promise<KubernetesStub> {
+export async function startKubernetesStub(
+  folder: string,
+  {
+    namespace = "shop",
+    nodes = [],
+    page: largestPage = 2,
+    quota = Infinity,
+  }: {
+    readonly namespace?: string;
+    /** Jobs run their pods' commands on these; none: their images say how they go. */
+    readonly nodes?: readonly PodNode[];
+    readonly page?: number;
+    /** How many pods the namespace may have. */
+    readonly quota?: number;
+  } = {},
+): Promise<KubernetesStub> {
   const { key, cert, ca } = certificates(folder);
   const store = new Map<string, Kept>();
   const history: { version: number; kind: Kind; type: string; object: Value }[] = [];
-  const watchers = new Set<{ kind: Kind; name: string; response: ServerResponse }>();
+  const watchers = new Set<{ kind: Kind; chosen: (object: Value) => boolean; response: ServerResponse }>();
+  const made: Value[] = [];
   const timers = new Set<NodeJS.Timeout>();
   const requests: string[] = [];
   let token = randomBytes(24).toString("hex");
@@ -188,7 +210,7 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
     history.push({ version, kind, type, object: structuredClone(object) });
     if (history.length > HISTORY) oldest = history.shift()?.version ?? oldest;
     for (const watcher of watchers)
-      if (watcher.kind === kind && watcher.name === object.metadata.name)
+      if (watcher.kind === kind && watcher.chosen(object))
         watcher.response.write(`${JSON.stringify({ type, object })}\n`);
   };
   const save = (kind: Kind, kept: Kept, type: "ADDED" | "MODIFIED"): void => {
@@ -220,7 +242,26 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
     tell(kindOf(kind), "DELETED", kept.object);
     for (const { object } of Array.from(store.values()))
       if (object.metadata.ownerReferences?.some(({ uid }: Value) => uid === kept.object.metadata.uid))
-        drop(object.kind, object.metadata.name);
+        remove(object.kind, object.metadata.name);
+  };
+  const pods = createPodRunner(
+    {
+      find: (kind, name) => store.get(keyOf(kind, name))?.object,
+      all: (kind) => [...store.values()].map(({ object }) => object).filter((object) => object.kind === kind),
+      create: (kind, object) => create(kind, object),
+      touch: (kind, name) => {
+        const kept = store.get(keyOf(kind, name));
+        if (kept !== undefined) save(kindOf(kind), kept, "MODIFIED");
+      },
+      drop: (kind, name) => drop(kind, name),
+    },
+    { folder, nodes },
+  );
+  /** As a client deletes: what runs gets its time. */
+  const remove = (kind: string, name: string): void => {
+    const object = store.get(keyOf(kind, name))?.object;
+    if (kind === "Pod" && nodes.length > 0 && object !== undefined) pods.remove(object);
+    else drop(kind, name);
   };
 
   /** What the controllers of workloads would do; the image says how it goes. */
@@ -229,6 +270,17 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
     const image = String(object.spec?.template?.spec?.containers?.[0]?.image ?? "");
     const wanted = object.spec?.replicas ?? 1;
     const isStill = (): boolean => store.get(keyOf(kind, name))?.object.metadata.generation === generation;
+    if (kind === "Job" && nodes.length > 0) {
+      if ([...store.values()].filter((kept) => kept.object.kind === "Pod").length < quota) return pods.start(object);
+      return void create("Event", {
+        metadata: { name: `${name}-quota` },
+        involvedObject: { uid },
+        type: "Warning",
+        reason: "FailedCreate",
+        message: `Error creating: pods "${name}" is forbidden: exceeded quota: few`,
+        lastTimestamp: new Date().toISOString(),
+      });
+    }
     if (kind === "Job") {
       const type = image.includes("crash") ? "Failed" : "Complete";
       const reason = type === "Failed" ? "BackoffLimitExceeded" : "CompletionsReached";
@@ -421,9 +473,7 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
       ...Object.keys(applied.metadata).filter((one) => !META.test(one)),
     ];
     if (strange.length > 0) throw new Refusal(422, "Invalid", `unknown field "${strange[0]}"`);
-    for (const value of Object.values({ ...applied.metadata.labels }))
-      if (!/^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/.test(String(value)))
-        throw new Refusal(422, "Invalid", `label ${String(value)} is invalid`);
+    checkLabels(applied.metadata.labels);
     if (kind.kind === "Deployment") {
       const labels = applied.spec?.template?.metadata?.labels ?? {};
       const selector = Object.entries(applied.spec?.selector?.matchLabels ?? {});
@@ -440,22 +490,68 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
     });
   };
 
-  const list = (kind: Kind, query: URLSearchParams): Value => {
-    const name = /^metadata\.name=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
-    const of = /^involvedObject\.uid=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
+  /** Makes an object, as a client does. */
+  const post = (kind: Kind, query: URLSearchParams, sent: { type: string | undefined; text: string }): Value => {
+    if (sent.type !== "application/json") throw new Refusal(415, "UnsupportedMediaType", "expected JSON");
+    if (query.get("fieldManager") === null) throw new Refusal(400, "BadRequest", "the stub wants a fieldManager");
+    const object = JSON.parse(sent.text);
+    if (object.apiVersion !== kind.apiVersion || object.kind !== kind.kind)
+      throw new Refusal(400, "BadRequest", "the object in the body is not that of the path");
+    if (object.metadata?.namespace !== namespace)
+      throw new Refusal(400, "BadRequest", "the namespace of the object is not that of the path");
+    const { name } = object.metadata;
+    if (typeof name !== "string" || !NAME.test(name)) throw new Refusal(422, "Invalid", `metadata.name: ${name}`);
+    const strange = [
+      ...Object.keys(object).filter((one) => !TOP.test(one)),
+      ...Object.keys(object.metadata).filter((one) => !META.test(one)),
+    ];
+    if (strange.length > 0) throw new Refusal(422, "Invalid", `unknown field "${strange[0]}"`);
+    checkLabels(object.metadata.labels);
+    for (const owner of object.metadata.ownerReferences ?? [])
+      for (const field of ["apiVersion", "kind", "name", "uid"])
+        if (typeof owner[field] !== "string" || owner[field] === "")
+          throw new Refusal(422, "Invalid", `metadata.ownerReferences.${field}: Required value`);
+    if (kind.kind === "Job") checkJob(object);
+    if (store.has(keyOf(kind.kind, name)))
+      throw new Refusal(409, "AlreadyExists", `${kind.resource} "${name}" already exists`);
+    made.push(structuredClone(object));
+    const { stringData, ...kept } = object;
+    const data = Object.entries(stringData ?? {}).map(([key, value]) => [
+      key,
+      Buffer.from(String(value)).toString("base64"),
+    ]);
+    const done = create(kind.kind, {
+      ...kept,
+      ...(stringData === undefined ? {} : { data: Object.fromEntries(data) }),
+    });
+    control(kind.kind, done);
+    return done;
+  };
+
+  const choose = (query: URLSearchParams): ((object: Value) => boolean) => {
+    const fields = query.get("fieldSelector") ?? "";
+    const name = /^metadata\.name=(.+)$/.exec(fields)?.[1];
+    const of = /^involvedObject\.uid=(.+)$/.exec(fields)?.[1];
+    if (fields !== "" && name === undefined && of === undefined)
+      throw new Refusal(400, "BadRequest", `field label not supported: ${fields}`);
     const labels = (query.get("labelSelector") ?? "")
       .split(",")
       .filter((one) => one !== "")
       .map((one) => one.split("="));
+    return (object) =>
+      (name === undefined || object.metadata.name === name) &&
+      (of === undefined || object.involvedObject?.uid === of) &&
+      labels.every(([one, value]) => object.metadata.labels?.[one ?? ""] === value);
+  };
+
+  const list = (kind: Kind, query: URLSearchParams): Value => {
+    const chosen = choose(query);
     const found = [...store.values()]
       .map(({ object }) => object)
-      .filter((object) => object.kind === kind.kind)
-      .filter((object) => name === undefined || object.metadata.name === name)
-      .filter((object) => of === undefined || object.involvedObject?.uid === of)
-      .filter((object) => labels.every(([one, value]) => object.metadata.labels?.[one ?? ""] === value));
+      .filter((object) => object.kind === kind.kind && chosen(object));
     const from = Number(query.get("continue") ?? 0);
     // Smaller pages than asked for are allowed.
-    const page = Math.min(Number(query.get("limit") ?? 500), 2);
+    const page = Math.min(Number(query.get("limit") ?? 500), largestPage);
     const more = from + page < found.length ? { continue: String(from + page) } : {};
     const items = found.slice(from, from + page).map((item) => ({ ...item, apiVersion: undefined, kind: undefined }));
     return {
@@ -467,8 +563,8 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
   };
 
   const watch = (kind: Kind, query: URLSearchParams, response: ServerResponse): void => {
-    const name =
-      /^metadata\.name=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1] ?? assertNo("watches are of one object");
+    const chosen = choose(query);
+    if (!query.has("fieldSelector") && !query.has("labelSelector")) assertNo("watches are of something");
     if (query.get("allowWatchBookmarks") !== "true" || query.get("timeoutSeconds") === null)
       throw new Refusal(400, "BadRequest", "a watch asks for bookmarks and an end");
     const from = Number(query.get("resourceVersion"));
@@ -480,12 +576,12 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
       return;
     }
     for (const event of history)
-      if (event.version > from && event.kind === kind && event.object.metadata.name === name)
+      if (event.version > from && event.kind === kind && chosen(event.object))
         response.write(`${JSON.stringify({ type: event.type, object: event.object })}\n`);
     response.write(
       `${JSON.stringify({ type: "BOOKMARK", object: { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { resourceVersion: String(version), creationTimestamp: null } } })}\n`,
     );
-    const watcher = { kind, name, response };
+    const watcher = { kind, chosen, response };
     watchers.add(watcher);
     response.once("close", () => watchers.delete(watcher));
   };
@@ -546,6 +642,7 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
           "tailLines",
           "limitBytes",
         ],
+        POST: ["fieldManager"],
         PATCH: ["fieldManager", "force", "dryRun"],
         DELETE: [],
       };
@@ -554,12 +651,16 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
       if (allowed === undefined || strange !== undefined)
         throw new Refusal(400, "BadRequest", `${request.method} ${strange}`);
       const kept = name === undefined ? undefined : store.get(keyOf(kind.kind, decodeURIComponent(name)));
-      if (below !== undefined) return send(200, "starting\nboom: cannot open /data\n");
+      if (below !== undefined)
+        return send(200, nodes.length > 0 ? pods.logOf(name ?? "") : "starting\nboom: cannot open /data\n");
       if (request.method === "GET" && name === undefined)
         return url.searchParams.get("watch") === "true"
           ? watch(kind, url.searchParams, response)
           : send(200, list(kind, url.searchParams));
-      if (name === undefined) throw new Refusal(405, "MethodNotAllowed", "only objects are changed");
+      if (request.method === "POST" && name === undefined)
+        return send(201, post(kind, url.searchParams, { type: request.headers["content-type"], text }));
+      if (name === undefined || request.method === "POST")
+        throw new Refusal(405, "MethodNotAllowed", "only objects are changed");
       if (request.method === "PATCH")
         return send(
           kept === undefined ? 201 : 200,
@@ -572,7 +673,7 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
         throw new Refusal(400, "BadRequest", "expected DeleteOptions");
       if (options.preconditions?.uid !== kept.object.metadata.uid)
         throw new Refusal(409, "Conflict", "the UID in the precondition does not match");
-      drop(kind.kind, kept.object.metadata.name);
+      remove(kind.kind, kept.object.metadata.name);
       return send(200, { kind: "Status", status: "Success" });
     } catch (error) {
       if (!(error instanceof Refusal)) return send(500, statusOf(500, "InternalError", String(error)));
@@ -588,6 +689,7 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   after(() => {
     for (const timer of timers) clearTimeout(timer);
+    pods.stop();
     server.closeAllConnections();
     server.close();
   });
@@ -629,7 +731,9 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
       write(kindOf(kind), name, { manager, applied, isForced: true, isTrial: false });
     },
     create: (kind, object) => void create(kind, object),
-    remove: drop,
+    remove,
+    pods,
+    made,
     failNext: (count, status, retryAfterS) => {
       failures = Array.from({ length: count }, () => ({ status, retryAfterS }));
     },
@@ -638,6 +742,7 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
     },
     dropWatches: () => {
       for (const { response } of watchers) response.end();
+      watchers.clear();
     },
     forgetHistory: () => {
       oldest = version + 1;
@@ -647,6 +752,50 @@ export async function startKubernetesStub(folder: string, { namespace = "shop" }
       return watchers.size;
     },
   };
+}
+
+function checkLabels(labels: Value): void {
+  for (const [key, value] of Object.entries({ ...labels })) {
+    if (!/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/.test(key))
+      throw new Refusal(422, "Invalid", `label key ${key} is invalid`);
+    if (typeof value !== "string" || !/^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/.test(value))
+      throw new Refusal(422, "Invalid", `label ${String(value)} is invalid`);
+  }
+}
+
+const JOB_FIELDS = "backoffLimit completions parallelism ttlSecondsAfterFinished template".split(" ");
+const POD_FIELDS =
+  "restartPolicy terminationGracePeriodSeconds automountServiceAccountToken enableServiceLinks serviceAccountName priorityClassName nodeSelector tolerations imagePullSecrets securityContext containers volumes".split(
+    " ",
+  );
+const CONTAINER_FIELDS = "name image command env resources securityContext volumeMounts".split(" ");
+
+function checkJob({ spec }: Value): void {
+  const pod = spec?.template?.spec;
+  const invalid = (message: string): never => {
+    throw new Refusal(422, "Invalid", message);
+  };
+  const known = (object: Value, fields: readonly string[], place: string): void => {
+    const strange = Object.keys(object ?? {}).find((field) => !fields.includes(field));
+    if (strange !== undefined) invalid(`unknown field "${place}.${strange}"`);
+  };
+  known(spec, JOB_FIELDS, "spec");
+  known(pod, POD_FIELDS, "spec.template.spec");
+  if (!["Never", "OnFailure"].includes(pod?.restartPolicy)) invalid("restartPolicy: Required value");
+  if (!Array.isArray(pod.containers) || pod.containers.length === 0) invalid("containers: Required value");
+  checkLabels(spec.template.metadata?.labels);
+  for (const container of pod.containers) {
+    known(container, CONTAINER_FIELDS, "containers[0]");
+    for (const { name, value, valueFrom } of container.env ?? [])
+      if ((value === undefined) === (valueFrom === undefined)) invalid(`env ${name}: value or valueFrom`);
+    for (const { name } of container.volumeMounts ?? [])
+      if (!pod.volumes?.some((volume: Value) => volume.name === name)) invalid(`volumeMounts: ${name} not found`);
+    const { requests = {}, limits = {} } = container.resources ?? {};
+    for (const [name, amount] of Object.entries({ ...requests, ...limits }))
+      if (!/^\d+(\.\d+)?(m|Ki|Mi|Gi)?$/.test(String(amount))) invalid(`resources.${name}: ${String(amount)}`);
+    // Devices are whole, and asked for as much as they are bounded.
+    if (requests["nvidia.com/gpu"] !== limits["nvidia.com/gpu"]) invalid("nvidia.com/gpu: must be equal to its limit");
+  }
 }
 
 class Refusal extends Error {

@@ -7,13 +7,12 @@ import { type Executor, type ProcessHandle } from "#engine";
 import type { ProcessSpec, Resources } from "#pipeline";
 import { partitionUnknown, slurmUnreachable } from "../errors.ts";
 import { JobFolder, type JobPlan } from "../job/job-folder.ts";
+import { pauseBefore } from "../pause.ts";
 import { quoteWord } from "../shell-word.ts";
 import { SlurmCommands, type SlurmOptions } from "./slurm-commands.ts";
 import { JOB_PREFIX, type JobSettings, SlurmJobWatch } from "./slurm-job-watch.ts";
 
 const SUBMIT_AT_ONCE = 4;
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 30_000;
 /** How long a job is submitted again and again while the controller does not answer. */
 const LONGEST_SILENCE_MS = 15 * 60_000;
 
@@ -155,15 +154,6 @@ function toRequest(
     resources,
     minutes: timeoutMs === undefined ? undefined : Math.ceil(timeoutMs / 60_000) + 10,
   };
-}
-
-/** Longer with each try; an attempt that is given up waits no more. */
-async function pauseBefore(tries: number, abandon: AbortSignal | undefined, error: Error): Promise<void> {
-  if (abandon?.aborted === true) throw error;
-  const pause = Math.min(FIRST_PAUSE_MS * 2 ** tries, LONGEST_PAUSE_MS);
-  await delay(pause, undefined, abandon === undefined ? {} : { signal: abandon }).catch(() => {
-    throw error;
-  });
 }
 
 /** Ends what runs of a folder, waits until nothing does, and removes it. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { EsteiraError } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
 import type { MetadataStore } from "#metadata-store";
 import {
@@ -35,6 +36,17 @@ export interface WorkerPoolOptions {
   readonly labels?: readonly string[] | undefined;
   /** How long a worker may be silent until what it runs counts as lost. */
   readonly leaseMs?: number | undefined;
+  /** Where each task has a worker of its own. */
+  readonly own?: OwnWorkers | undefined;
+}
+
+/** Workers that are started for one task each. */
+export interface OwnWorkers {
+  /** Only the worker of a task carries it. */
+  readonly labelOf: (taskId: string) => string;
+  readonly whyWaiting: (taskId: string) => string;
+  /** Why a task is lost, where what runs its worker says it. */
+  readonly lossOf: (taskId: string) => EsteiraError | undefined;
 }
 
 /**
@@ -44,7 +56,7 @@ export interface WorkerPoolOptions {
 export function createWorkerPool(options: WorkerPoolOptions): Executor {
   const { name, project, objects, sealer, labels = [] } = options;
   const store = options.store.urgent;
-  const watch = new TaskWatch({ executor: name, store });
+  const watch = new TaskWatch({ executor: name, store, lossOf: options.own?.lossOf });
   const handles = new Map<string, Promise<ProcessHandle>>();
   const place: PackingPlace = options;
 
@@ -73,7 +85,7 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
       cpus: spec.resources?.cpus ?? 1,
       gpus: spec.resources?.gpus ?? 0,
       memoryBytes: spec.resources?.memoryBytes ?? 0,
-      labels,
+      labels: options.own === undefined ? labels : [options.own.labelOf(spec.attemptId)],
     };
     if (!known.some(({ id }) => id === spec.attemptId)) {
       const packed = await packTask(spec, place);
@@ -95,7 +107,7 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
     return watch.follow({
       spec,
       log,
-      whyWaiting: () => whyWaiting(needs),
+      whyWaiting: async () => options.own?.whyWaiting(spec.attemptId) ?? whyWaiting(needs),
       take: async ({ taken }) =>
         takeOutputs(taken, {
           folders: await ownFolders(spec, place),

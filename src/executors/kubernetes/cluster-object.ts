@@ -33,7 +33,9 @@ export interface ClusterObject {
     readonly deletionTimestamp?: string | undefined;
     readonly labels?: Readonly<Record<string, string>> | undefined;
     readonly annotations?: Readonly<Record<string, string>> | undefined;
-    readonly ownerReferences?: readonly { readonly uid: string; readonly kind: string }[] | undefined;
+    readonly ownerReferences?:
+      | readonly { readonly uid: string; readonly kind: string; readonly [key: string]: unknown }[]
+      | undefined;
     readonly [key: string]: unknown;
   };
   readonly [key: string]: unknown;
@@ -58,3 +60,15 @@ export function nameOfObject({
 }): string {
   return `${kind.toLowerCase()}/${metadata.name}`;
 }
+
+/** Of every cluster: nothing has to be looked up. */
+const known = (apiVersion: string, kind: string): ResourceKind => ({
+  apiVersion,
+  kind,
+  resource: `${kind.toLowerCase()}s`,
+  isNamespaced: true,
+});
+export const JOBS: ResourceKind = known("batch/v1", "Job");
+export const PODS: ResourceKind = known("v1", "Pod");
+export const SECRETS: ResourceKind = known("v1", "Secret");
+export const EVENTS: ResourceKind = known("v1", "Event");

@@ -31,8 +31,11 @@ export interface WatchEvent {
   readonly object: ClusterObject;
 }
 
+/** Everything that there is, or one change of it. */
+export type ClusterNews = { readonly listed: readonly ClusterObject[] } | WatchEvent;
+
 interface Call {
-  readonly method: "GET" | "PATCH" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: object;
@@ -74,7 +77,7 @@ const listSchema = z.looseObject({
 });
 const eventSchema = z.looseObject({ type: z.string(), object: z.looseObject({}) });
 
-/** The API of a cluster, as far as releases need it. Nothing of the access is in an error or a log. */
+/** The API of a cluster, as far as releases and jobs need it. Nothing of the access is in an error or a log. */
 export class Cluster {
   readonly server: string;
   readonly #access: ClusterAccess;
@@ -154,6 +157,26 @@ export class Cluster {
     });
     if (status === 409) throw clusterConflict({ object: name, conflicts: conflictsOf(text) });
     if (status === 404) throw this.#refused({ what: `apply ${name}` }, status, text);
+    return clusterObjectSchema.parse(JSON.parse(text));
+  }
+
+  /**
+   * Makes an object. A call that was not answered is made again: whoever finds one of this name then has to look
+   * whether it is its own.
+   *
+   * @returns undefined where there is one of this name. @throws EXECUTORS_CLUSTER_*
+   */
+  async create(kind: ResourceKind, namespace: string, object: ClusterObject): Promise<ClusterObject | undefined> {
+    const call: Call = {
+      method: "POST",
+      path: pathOf(kind, namespace),
+      query: { fieldManager: FIELD_MANAGER },
+      body: object,
+      what: `create ${nameOfObject(object)}`,
+    };
+    const { status, text } = await this.#send(call);
+    if (status === 409 && parseStatus(text)?.reason === "AlreadyExists") return undefined;
+    if (status >= 300) throw this.#refused(call, status, text);
     return clusterObjectSchema.parse(JSON.parse(text));
   }
 
@@ -240,12 +263,30 @@ export class Cluster {
     signal: AbortSignal,
   ): AsyncGenerator<ClusterObject | undefined, void> {
     const fields = `metadata.name=${name}`;
+    for await (const news of this.followAll(kind, namespace, { fields }, signal)) {
+      if ("listed" in news) yield news.listed[0];
+      else yield news.type === "DELETED" ? undefined : news.object;
+    }
+  }
+
+  /**
+   * All objects that a selector finds: as they are, then each change. After a break it goes on where it was; where the
+   * cluster no longer knows that place, it lists again, and what is not listed is gone.
+   *
+   * @throws EXECUTORS_CLUSTER_* when the cluster cannot be listed
+   */
+  async *followAll(
+    kind: ResourceKind,
+    namespace: string,
+    selector: { readonly labels?: string; readonly fields?: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<ClusterNews, void> {
     while (!signal.aborted) {
-      const listed = await this.list(kind, namespace, { fields });
-      yield listed.items[0];
+      const listed = await this.list(kind, namespace, selector);
+      yield { listed: listed.items };
       let from: string | undefined = listed.resourceVersion;
       while (from !== undefined && !signal.aborted) {
-        from = yield* this.#changes(kind, namespace, { fields, from }, signal);
+        from = yield* this.#changes(kind, namespace, { ...selector, from }, signal);
         await pause(FIRST_PAUSE_MS, signal);
       }
     }
@@ -255,14 +296,14 @@ export class Cluster {
   async *#changes(
     kind: ResourceKind,
     namespace: string,
-    of: { readonly fields: string; readonly from: string },
+    of: { readonly labels?: string; readonly fields?: string; readonly from: string },
     signal: AbortSignal,
-  ): AsyncGenerator<ClusterObject | undefined, string | undefined> {
+  ): AsyncGenerator<WatchEvent, string | undefined> {
     let next: string | undefined = of.from;
     try {
       for await (const event of this.#watch(kind, namespace, of, signal)) {
         next = event?.object.metadata.resourceVersion;
-        if (event !== undefined && event.type !== "BOOKMARK") yield event.type === "DELETED" ? undefined : event.object;
+        if (event !== undefined && event.type !== "BOOKMARK") yield event;
       }
       return next;
     } catch (error) {
@@ -276,7 +317,7 @@ export class Cluster {
   async *#watch(
     kind: ResourceKind,
     namespace: string,
-    of: { readonly fields: string; readonly from: string },
+    of: { readonly labels?: string; readonly fields?: string; readonly from: string },
     signal: AbortSignal,
   ): AsyncGenerator<WatchEvent | undefined, void> {
     const call: Call = {
@@ -284,7 +325,7 @@ export class Cluster {
       path: pathOf(kind, namespace),
       query: {
         watch: "true",
-        fieldSelector: of.fields,
+        ...selected(of),
         resourceVersion: of.from,
         allowWatchBookmarks: "true",
         timeoutSeconds: String(WATCH_S),

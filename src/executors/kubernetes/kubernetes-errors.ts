@@ -47,3 +47,29 @@ export const clusterConflict: ErrorFactory<{
   solve:
     "Leave the field out of the manifest (an autoscaler keeps `replicas`), or take it over with `force_conflicts: true` in the deploy step.",
 });
+
+export const podUnstartable: ErrorFactory<{ executor: string; job: string; reason: string }> = defineError(
+  "EXECUTORS_POD_UNSTARTABLE",
+  {
+    status: 422,
+    message: ({ executor, job, reason }) =>
+      `The pod of job ${job} of executor "${executor}" cannot run the step: ${reason}`,
+    hint: ({ reason }) =>
+      /image/i.test(reason)
+        ? "Look at image and image_pull_secrets of the executor in esteira.yaml."
+        : "Look at image, command, url and service_account of the executor in esteira.yaml; kubectl describe job says more.",
+    solve:
+      "Give the executor an image that the cluster can pull and that holds esteira of the server's version (`command`), and a `url` at which pods reach the server.",
+  },
+);
+
+export const jobForeign: ErrorFactory<{ executor: string; job: string; namespace: string }> = defineError(
+  "EXECUTORS_JOB_FOREIGN",
+  {
+    status: 409,
+    message: ({ executor, job, namespace }) =>
+      `Executor "${executor}" finds a job ${job} in namespace ${namespace} that is not its own`,
+    hint: () => "Look who made it: kubectl describe job. Give each installation a namespace of its own.",
+    solve: "Give each installation of esteira a namespace of its own, or delete the job.",
+  },
+);

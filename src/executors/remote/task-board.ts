@@ -7,6 +7,7 @@ import {
   claimTasks,
   endTask,
   getHeldTask,
+  getTaskState,
   hasNewsFor,
   hasQueuedTask,
   type HeldTask,
@@ -184,7 +185,7 @@ export function createTaskBoard(options: BoardOptions): TaskBoard {
             worker: first.known,
             known: request.tasks.map(({ id }) => id),
             most: request.most,
-            takes: createChooser(first.known, request.free),
+            takes: createAloneChooser(worker.actor) ?? createChooser(first.known, request.free),
           }),
         );
       const isNews = first.said.some(
@@ -254,6 +255,25 @@ export function createChooser(
     left.memoryBytes -= asked.memoryBytes;
     return true;
   };
+}
+
+/** Who calls with the token of one task's worker. */
+export function actorOfTask(taskId: string): string {
+  return `${TASK_ACTOR}${taskId}`;
+}
+const TASK_ACTOR = "task:";
+
+/** The queue has it, or its end. */
+export async function isTaskKept(
+  store: MetadataStore,
+  of: { readonly project: string; readonly id: string },
+): Promise<boolean> {
+  return (await store.urgent.read((transaction) => getTaskState(transaction, of))) !== undefined;
+}
+
+/** What the worker of one task may take: that one, whatever it says of itself. Undefined for every other worker. */
+function createAloneChooser(actor: string): ((task: { readonly id: string }) => boolean) | undefined {
+  return actor.startsWith(TASK_ACTOR) ? ({ id }) => actorOfTask(id) === actor : undefined;
 }
 
 /** Whether a worker is one of an executor's. */

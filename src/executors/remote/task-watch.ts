@@ -35,13 +35,20 @@ interface Watched extends Followed {
 export class TaskWatch {
   readonly #executor: string;
   readonly #store: MetadataStore;
+  readonly #lossOf: (id: string) => EsteiraError | undefined;
   readonly #tasks = new Map<string, Watched>();
   #looking = false;
   #wake: (() => void) | undefined;
 
-  constructor({ executor, store }: { readonly executor: string; readonly store: MetadataStore }) {
-    this.#executor = executor;
-    this.#store = store;
+  /** @param options.lossOf why a task is lost, where its backend says it */
+  constructor(options: {
+    readonly executor: string;
+    readonly store: MetadataStore;
+    readonly lossOf?: ((id: string) => EsteiraError | undefined) | undefined;
+  }) {
+    this.#executor = options.executor;
+    this.#store = options.store;
+    this.#lossOf = options.lossOf ?? (() => undefined);
   }
 
   follow(task: Followed): ProcessHandle {
@@ -128,7 +135,8 @@ export class TaskWatch {
       if (task.state === "lost")
         return watched.settle(
           watched.cancelledAt === undefined
-            ? this.#lost(`worker "${task.workerName ?? ""}" was not heard of in time, or ended`)
+            ? (this.#lossOf(task.id) ??
+                this.#lost(`worker "${task.workerName ?? ""}" was not heard of in time, or ended`))
             : cancelled(watched),
         );
       if (task.state === "ended") watched.settle(await this.#outcome(watched, task));

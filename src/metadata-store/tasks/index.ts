@@ -4,6 +4,7 @@ export {
   claimTasks,
   endTask,
   getHeldTask,
+  getTaskState,
   hasNewsFor,
   hasQueuedTask,
   type HeldTask,
@@ -11,10 +12,19 @@ export {
   listAttemptTasks,
   listTaskAttempts,
   listTaskLog,
+  loseTask,
   observeTasks,
   type ObservedTask,
   removeTasks,
   renewTasks,
   type TaskHolder,
 } from "./task.ts";
-export { listWorkers, loseTasks, registerWorker, removeWorker, touchWorker, type WorkerState } from "./worker.ts";
+export {
+  listWorkers,
+  loseTasks,
+  registerWorker,
+  removeWorker,
+  removeWorkersOf,
+  touchWorker,
+  type WorkerState,
+} from "./worker.ts";

@@ -103,7 +103,7 @@ export async function claimTasks(
     readonly worker: { readonly id: string; readonly name: string };
     readonly known: readonly string[];
     readonly most: number;
-    readonly takes: (task: { readonly executor: string; readonly needs: string }) => boolean;
+    readonly takes: (task: { readonly id: string; readonly executor: string; readonly needs: string }) => boolean;
   },
 ): Promise<readonly HeldTask[]> {
   const { project, worker, known, most, takes } = facts;
@@ -282,6 +282,36 @@ export async function askTasksToEnd(transaction: WriteTransaction, ids: readonly
     .where("id", "in", [...ids])
     .where("state", "=", "running")
     .execute();
+}
+
+/** What a task is in now; undefined for one that is not kept. */
+export async function getTaskState(
+  transaction: ReadTransaction,
+  of: { readonly project: string; readonly id: string },
+): Promise<TaskState | undefined> {
+  const row = await transaction
+    .selectFrom("task")
+    .select("state")
+    .where("project", "=", of.project)
+    .where("id", "=", of.id)
+    .executeTakeFirst();
+  return row?.state;
+}
+
+/** Gives up a task whose place is gone. @returns false when it has ended before */
+export async function loseTask(
+  transaction: WriteTransaction,
+  of: { readonly project: string; readonly id: string },
+): Promise<boolean> {
+  const lost = await transaction
+    .updateTable("task")
+    .set({ state: "lost", ended_at_ms: await databaseNow(transaction) })
+    .where("project", "=", of.project)
+    .where("id", "=", of.id)
+    .where("state", "in", ["queued", "running"])
+    .returning("id")
+    .executeTakeFirst();
+  return lost !== undefined;
 }
 
 /** What became of tasks by now. Those whose worker was not heard of in time are lost, for good. */

@@ -121,6 +121,19 @@ export async function removeWorker(
   await transaction.deleteFrom("worker").where("project", "=", worker.project).where("id", "=", worker.id).execute();
 }
 
+/** Forgets the workers that called as one of the given; what they run is lost by its lease, where nobody ended it. */
+export async function removeWorkersOf(
+  transaction: WriteTransaction,
+  of: { readonly project: string; readonly actors: readonly string[] },
+): Promise<void> {
+  if (of.actors.length === 0) return;
+  await transaction
+    .deleteFrom("worker")
+    .where("project", "=", of.project)
+    .where("actor", "in", [...of.actors])
+    .execute();
+}
+
 /** Workers of a project by name, each with the tasks that it runs. */
 export async function listWorkers(transaction: ReadTransaction, project: string): Promise<readonly WorkerState[]> {
   const now = await databaseNow(transaction);
