@@ -297,4 +297,23 @@ describe("where a database is, and its password,", () => {
       });
     assert.ok(!project.logged.join().includes("s3cret-word"));
   });
+
+  it("hold a row for a value that would be cut to its column's type, and let the others through", async () => {
+    const project = await open();
+    const database = new DatabaseSync(join(project.folder, "cut.db"));
+    database.exec(
+      "create table t (id text, n integer, day date); insert into t values ('whole', 2, '2026-02-28'), ('half', 1.5, '2026-02-28'), ('tiny', 1e-9, null), ('moment', 3, '2026-02-28 23:59:00'), ('none', null, null), ('midnight', 4, '2026-02-28 00:00:00')",
+    );
+    database.close();
+    const { outcome, versions } = await project.runCapture({ capture: { sqlite: { file: "cut.db", table: "t" } } });
+    assert.deepEqual([outcome.facts?.["published"], outcome.facts?.["quarantined"]], [3, 3]);
+    assert.deepEqual(
+      await project.rows(versions[0], "select id, n::int as n, day::varchar as day from d order by id"),
+      [
+        { id: "midnight", n: 4, day: "2026-02-28" },
+        { id: "none", n: null, day: null },
+        { id: "whole", n: 2, day: "2026-02-28" },
+      ],
+    );
+  });
 });

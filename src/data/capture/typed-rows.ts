@@ -389,13 +389,20 @@ function castText(value: string, type: string): { readonly value: string; readon
   const fraction = WHOLE.test(type)
     ? ` or case when ${cast}::VARCHAR = ${value} then false else not regexp_full_match(trim(${value}), '[+-]?[0-9]+(\\.0*)?') end`
     : "";
-  const unfit = `${fraction}${neverEnds(cast, type)}${tooManyDigits(value, type)}`;
+  const unfit = `${fraction}${neverEnds(cast, type)}${tooManyDigits(value, type)}${hasTime(value, type)}`;
   return { value: cast, fails: `${value} is not null and (${cast} is null${unfit})` };
 }
 
 /** Tables have no place for `infinity`. */
 function neverEnds(cast: string, type: string): string {
   return /^(DATE|TIMESTAMP)/.test(type) ? ` or not isfinite(${cast})` : "";
+}
+
+/** A cast would cut the time off; midnight is how many programs write a day. */
+function hasTime(value: string, type: string): string {
+  return type === "DATE"
+    ? ` or case when length(${value}) > 10 then regexp_matches(${value}, '[T ][0-9:.]*[1-9]') else false end`
+    : "";
 }
 
 /** A cast would round what the type has no place for. */

@@ -92,8 +92,18 @@ function findColumns(from: string, prepare: Prepare): readonly DatabaseColumn[] 
     const found = typeOf(type) ?? KINDS[Number(looked?.[`k${index}`] ?? 0)] ?? "VARCHAR";
     if (found === "BLOB")
       return { name, quoted, select: `hex(${quoted})`, type: found, read: (text) => `unhex(${text})` };
-    return { name, quoted, select: quoted, type: found };
+    return { name, quoted, select: quoted, type: found, ...readingOf(found) };
   });
+}
+
+/** A column may hold what its type does not say: a cast would round a fraction, and cut a time off. */
+function readingOf(type: string): Pick<DatabaseColumn, "read"> {
+  if (type === "BIGINT") return { read: (text) => wholly(text, type, "[.eE]") };
+  return type === "DATE" ? { read: (text) => wholly(text, type, "[T ][0-9:.]*[1-9]") } : {};
+}
+
+function wholly(text: string, type: string, cut: string): string {
+  return `case when regexp_matches(${text}, '${cut}') then error('more than ${type} holds') else cast(${text} as ${type}) end`;
 }
 
 const KINDS = ["VARCHAR", "BIGINT", "DOUBLE", "VARCHAR", "BLOB"] as const;
