@@ -408,6 +408,20 @@ describeStores("a CSV file with lines above its table, or without a header", (ki
     }
   });
 
+  it("takes no row for the header: neither a sentence with a comma nor a number with one", async () => {
+    const { folder, runCapture, rows } = await openDataProject(kind);
+    await writeFile(join(folder, "prices.csv"), "preço\n1\n1,5\n2,5\n3,25\n");
+    await writeFile(join(folder, "comments.csv"), "comment\nhello\nfine, thanks\ngood, bye\nok, then\n");
+    for (const [name, first] of [
+      ["prices", "preço"],
+      ["comments", "comment"],
+    ] as const) {
+      const { versions } = await runCapture({ capture: { files: `${name}.csv` } }, name);
+      const found = await rows(versions[0], "select * from d");
+      assert.deepEqual([Object.keys(found[0] ?? {}), found.length], [[first], 1]);
+    }
+  });
+
   it("has the columns that are named, or numbered, where there is no header", async () => {
     const { folder, runCapture, rows } = await openDataProject(kind);
     await writeFile(join(folder, "a.csv"), "1,x\n2,y\n");

@@ -80,14 +80,28 @@ function findHeader(lines: readonly string[], csv: CsvOptions): number {
   const quote = csv.quote ?? '"';
   for (const [index, line] of lines.slice(0, MOST_LINES_ABOVE).entries()) {
     const delimiter = csv.delimiter ?? delimiterOf(line);
-    const count = splitLine(line, delimiter, quote).length;
+    const fields = splitLine(line, delimiter, quote);
+    const count = fields.length;
     if (count === 1) continue;
-    if (index === 0) return 1;
+    if (index === 0 || !areNames(fields)) return 1;
     const below = recordsOf(lines.slice(index + 1), quote);
     const agree = below.filter((row) => splitLine(row, delimiter, quote).length === count);
     return agree.length > 0 && agree.length >= below.length / 2 ? index + 1 : 1;
   }
   return 1;
+}
+
+const NUMBER_OR_DATE = /^[+-]?\d[\d.,/:\s-]*%?$/;
+const YEAR = /^(?:19|20)\d\d$/;
+
+/**
+ * Whether these can be names of columns. A blank behind the delimiter is prose's, as in `fine, thanks`, and `1,5` is a
+ * number: what is no header loses a row when it is taken for one.
+ */
+function areNames(fields: readonly string[]): boolean {
+  const written = fields.filter((field) => field.trim() !== "");
+  const numbers = written.filter((field) => NUMBER_OR_DATE.test(field.trim()) && !YEAR.test(field.trim()));
+  return numbers.length <= written.length / 2 && !fields.slice(1).some((field) => /^\s+\S/.test(field));
 }
 
 /** Lines, with those that go on within quotes as one. */
