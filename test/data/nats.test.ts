@@ -119,6 +119,30 @@ describe("capture of a NATS JetStream stream", { skip: await findProblem() }, ()
     );
   });
 
+  it("says where a message is from, whatever the message says of it", async () => {
+    const stream = await makeStream();
+    const project = await open();
+    await stream.publish([
+      { id: 1 },
+      '{"id": 2, "id": 3}',
+      { id: 4, nats_sequence: 99 },
+      { id: 5, NATS_SUBJECT: "x" },
+      { id: 6, a: { b: 1, nats_time: 1 } },
+    ]);
+    const { outcome, versions } = await project.runCapture(declaration(stream.name));
+    assert.equal(outcome.facts?.["published"], 5);
+    assert.deepEqual(
+      await project.rows(versions[0], "select id::int as id, nats_sequence::int as s from d order by s"),
+      [
+        { id: 1, s: 1 },
+        { id: 2, s: 2 },
+        { id: 4, s: 3 },
+        { id: 5, s: 4 },
+        { id: 6, s: 5 },
+      ],
+    );
+  });
+
   it("reads some subjects alone, in pieces, and tells apart what it looked through from what was lost", async () => {
     const stream = await makeStream({ max_msgs: 60 });
     const project = await open();

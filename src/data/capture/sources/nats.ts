@@ -312,23 +312,29 @@ function lineOf(message: JsMsg): string {
     .string()
     .replaceAll(/[\r\n]+/g, " ")
     .trim();
-  if (!isObject(text)) return `${text === "" ? "null" : text}\n`;
-  const inside = text.slice(0, -1);
-  const comma = inside.trimEnd().endsWith("{") ? "" : ", ";
+  const keys = keysOf(text);
+  if (keys === undefined) return `${text === "" ? "null" : text}\n`;
   const facts = [
     `"${SEQUENCE}": ${message.seq}`,
     `"${SUBJECT}": ${JSON.stringify(message.subject)}`,
     `"${TIME}": ${JSON.stringify(message.timestamp)}`,
-  ];
-  return `${inside}${comma}${facts.join(", ")}}\n`;
+  ].join(", ");
+  if (keys.length === 0) return `{${facts}}\n`;
+  // Of a key that is there twice the first counts: where a message is from is not for it to say.
+  return keys.some((key) => FACTS.has(key.toLowerCase()))
+    ? `{${facts}, ${text.slice(1)}\n`
+    : `${text.slice(0, -1)}, ${facts}}\n`;
 }
 
-function isObject(text: string): boolean {
-  if (!text.startsWith("{")) return false;
+const FACTS: ReadonlySet<string> = new Set([SEQUENCE, SUBJECT, TIME]);
+
+/** Undefined of what is no object. */
+function keysOf(text: string): readonly string[] | undefined {
+  if (!text.startsWith("{")) return undefined;
   try {
-    JSON.parse(text);
-    return true;
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? Object.keys(value) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
