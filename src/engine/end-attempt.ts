@@ -40,6 +40,8 @@ export interface AttemptEnding {
   readonly logs: readonly LogChunk[];
   /** Take the next step run in the same transaction. */
   readonly claimNext: { readonly pipelineRunId: string | undefined } | undefined;
+  /** Told what was claimed before that is committed: should nobody hear of the commit, it may be held all the same. */
+  readonly onClaim?: (claimed: readonly ClaimedStepRun[]) => void;
 }
 
 /**
@@ -62,7 +64,7 @@ export async function writeEnd(parts: EngineParts, ending: AttemptEnding): Promi
     const atMs = parts.clock.now();
     await writeResult(parts, transaction, { held, ending, atMs });
     if (ending.claimNext === undefined) return [];
-    return claimStepRuns(transaction, {
+    const next = await claimStepRuns(transaction, {
       project: parts.project,
       owner: parts.id,
       limit: 1,
@@ -70,6 +72,8 @@ export async function writeEnd(parts: EngineParts, ending: AttemptEnding): Promi
       atMs,
       pipelineRunId: ending.claimNext.pipelineRunId,
     });
+    ending.onClaim?.(next);
+    return next;
   });
 }
 

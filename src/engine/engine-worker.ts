@@ -1,4 +1,5 @@
 import { messageOf } from "#base";
+import { isCommitUnknown } from "#metadata-store";
 import {
   appendLogChunks,
   type ClaimedStepRun,
@@ -31,6 +32,8 @@ import { removeWorkFolder, sweepWorkFolders } from "./work-folder.ts";
 const LONGEST_TIMER_MS = 60_000;
 /** Part of the lease after which an engine that hears nothing stops its own attempts. */
 const SELF_FENCE_RATIO = 0.8;
+/** So often an end is written whose commit nobody hears of. */
+const MOST_COMMITS = 8;
 /** How often an engine renews its lease, and looks whether another has lost its own: parts of the lease. */
 const RENEWALS_PER_LEASE = 4;
 /** An engine that is over by then needs no thread that keeps its leases. */
@@ -186,11 +189,30 @@ export class EngineWorker {
       const limit = this.#concurrency - this.#atWork();
       if (limit <= 0 || !(await store.read((transaction) => hasClaimable(transaction, { project, pipelineRunId }))))
         return;
-      const claimed = await store.write((transaction) =>
-        claimStepRuns(transaction, { project, owner: id, limit, leaseMs, atMs: clock.now(), pipelineRunId }),
+      const claimed = await this.#holding((hold) =>
+        store.write(async (transaction) => {
+          const claim = { project, owner: id, limit, leaseMs, atMs: clock.now(), pipelineRunId };
+          return hold(await claimStepRuns(transaction, claim));
+        }),
       );
       for (const one of claimed) this.#launch(one);
       if (claimed.length === 0) return;
+    }
+  }
+
+  /**
+   * Does a change that takes attempts. When it fails they may have been taken all the same, where nobody heard of the
+   * commit: then they are given up like those of a dead engine, and for those that were not that changes nothing.
+   */
+  async #holding<Result>(
+    change: (hold: (taken: readonly ClaimedStepRun[]) => readonly ClaimedStepRun[]) => Promise<Result>,
+  ): Promise<Result> {
+    let held: readonly ClaimedStepRun[] = [];
+    try {
+      return await change((taken) => (held = taken));
+    } catch (error) {
+      for (const one of held) this.#abandon(one);
+      throw error;
     }
   }
 
@@ -323,10 +345,13 @@ export class EngineWorker {
   async #takeOver(attempt: { readonly attemptId: string; readonly token: number }): Promise<boolean> {
     const { store, id, leaseMs, log } = this.#parts;
     if (this.#stopping || !(await isHeldElsewhere(this.#parts, attempt.attemptId))) return false;
-    const taken = await store.write(async (transaction) => {
-      const found = await takeOverAttempt(transaction, { ...attempt, owner: id, leaseMs });
-      return found === undefined ? undefined : { ...found, kept: await measureLog(transaction, found.claimed) };
-    });
+    const taken = await this.#holding((hold) =>
+      store.write(async (transaction) => {
+        const found = await takeOverAttempt(transaction, { ...attempt, owner: id, leaseMs });
+        hold(found === undefined ? [] : [found.claimed]);
+        return found === undefined ? undefined : { ...found, kept: await measureLog(transaction, found.claimed) };
+      }),
+    );
     // Another engine was faster.
     if (taken === undefined) return true;
     log.info("took over what runs of an attempt", { attemptId: attempt.attemptId });
@@ -352,12 +377,23 @@ export class EngineWorker {
   /** What a kind writes beside its outcome may be refused: then the attempt has failed. */
   async #write(ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
     try {
-      const next = await writeEnd(this.#parts, ending);
+      const next = await this.#writeOnce(ending);
       this.#parts.later(this.#afterwards(ending));
       return next;
     } catch (error) {
       if (ending.result.type === "failed") throw error;
-      return writeEnd(this.#parts, { ...ending, result: { type: "failed", error, cause: undefined } });
+      return this.#writeOnce({ ...ending, result: { type: "failed", error, cause: undefined } });
+    }
+  }
+
+  /** An end whose commit nobody heard of is written again: the fencing token tells whether it is there. */
+  async #writeOnce(ending: AttemptEnding): Promise<readonly ClaimedStepRun[]> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#holding((hold) => writeEnd(this.#parts, { ...ending, onClaim: hold }));
+      } catch (error) {
+        if (tries >= MOST_COMMITS || !isCommitUnknown(error)) throw error;
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+export { isCommitUnknown } from "./commit-unknown.ts";
 export { ASSET_KINDS, type AssetKind, type AssetVersion } from "./asset/asset-version.ts";
 export { type AssetPartition, listAllAssetPartitions, listAssetPartitions } from "./asset/asset-partition.ts";
 export { dropAsset, listDependents } from "./asset/drop-asset.ts";

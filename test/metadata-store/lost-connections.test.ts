@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { appendEvent, listEvents, type MetadataStore, openMetadataStore, type WriteTransaction } from "#metadata-store";
+import {
+  appendEvent,
+  isCommitUnknown,
+  listEvents,
+  type MetadataStore,
+  openMetadataStore,
+  type WriteTransaction,
+} from "#metadata-store";
+import { openCuttingProxy } from "../setup/cutting-proxy.ts";
 import { createPostgresDatabase, storeKinds } from "../setup/stores.ts";
 
 const noPostgres = storeKinds.includes("postgres") ? false : "STORES leaves PostgreSQL out";
@@ -63,6 +71,32 @@ describe("a store on PostgreSQL", { skip: noPostgres }, () => {
       events.map(({ subject }) => subject),
       ["once"],
     );
+  });
+
+  it("does no change again whose commit was done without an answer", async () => {
+    const { address } = await createPostgresDatabase();
+    const proxy = await openCuttingProxy(address);
+    const store = await openStore(proxy.address);
+    proxy.cut("commit");
+    const error: unknown = await store
+      .write((transaction) => note(transaction, "once"))
+      .catch((thrown: unknown) => thrown);
+    assert.ok(isCommitUnknown(error));
+    assert.equal((await store.read((transaction) => listEvents(transaction, { limit: 100 }))).length, 1);
+  });
+
+  it("tells others of a change again when the connection ended that told them", async () => {
+    const { address } = await createPostgresDatabase();
+    const proxy = await openCuttingProxy(address);
+    const [store, other] = [await openStore(proxy.address), await openStore(address)];
+    let heard = 0;
+    after(other.onChange(() => heard++));
+    await until(() => heard > 0);
+    heard = 0;
+    proxy.refuse("notify esteira_change");
+    await store.write((transaction) => note(transaction, "told"));
+    await until(() => heard > 0);
+    assert.equal(proxy.count(), 1);
   });
 
   it("reads on, and writes on, after every connection was ended", async () => {

@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { messageOf } from "#base";
+import { markCommitUnknown } from "../commit-unknown.ts";
 import type { Database, WriteTransaction } from "../database.ts";
 import { storeUnreachable } from "../errors.ts";
 import { type MetadataStore, withUrgent } from "../metadata-store.ts";
@@ -68,7 +69,7 @@ export async function openPostgresStore(options: PostgresOptions): Promise<Metad
     (lane: Kysely<Database>): MetadataStore["write"] =>
     async (work) => {
       const result = await writeWithRetries(lane, work);
-      void pool.query(`notify ${CHANNEL}`).catch(() => {});
+      void notifyOthers(pool);
       return result;
     };
   const common: Omit<MetadataStore, "read" | "readLong" | "write" | "urgent"> = {
@@ -112,6 +113,18 @@ function readBy(lane: Kysely<Database>): MetadataStore["read"] {
   };
 }
 
+/** A change that nobody hears of is not looked at until the next one: it is said again when a connection was lost. */
+async function notifyOthers(pool: pg.Pool): Promise<void> {
+  for (let tries = 1; tries <= TRIES && !pool.ending; tries++) {
+    try {
+      await pool.query(`notify ${CHANNEL}`);
+      return;
+    } catch {
+      await setTimeout(tries * RETRY_PAUSE_MS, undefined, { ref: false });
+    }
+  }
+}
+
 async function writeWithRetries<Result>(
   kysely: Kysely<Database>,
   work: (transaction: WriteTransaction) => Promise<Result>,
@@ -126,9 +139,14 @@ async function writeWithRetries<Result>(
         return result;
       });
     } catch (error) {
-      if (tries >= TRIES) throw error;
-      if (!isCommitting && isConnectionLoss(error)) await setTimeout(tries * RETRY_PAUSE_MS);
-      else if (!CONFLICTS.has(codeOf(error))) throw error;
+      if (tries >= TRIES && !(isCommitting && isConnectionLoss(error))) throw error;
+      if (isConnectionLoss(error)) {
+        if (isCommitting) {
+          markCommitUnknown(error);
+          throw error;
+        }
+        await setTimeout(tries * RETRY_PAUSE_MS);
+      } else if (!CONFLICTS.has(codeOf(error))) throw error;
     }
   }
 }
