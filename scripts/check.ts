@@ -6,14 +6,21 @@ const root = resolve(import.meta.dirname, "..");
 const bin = (name: string): string => join(root, "node_modules/.bin", name);
 const node = (...args: string[]): string[] => [process.execPath, "--disable-warning=ExperimentalWarning", ...args];
 
+/** What is known of the files from the last time stays beside the packages, so that only what changed is looked at. */
+const types = (project: string): string[] => {
+  const known = join(root, "node_modules/.cache", `types-${project === "." ? "all" : project}.tsbuildinfo`);
+  const compiler = join(root, "node_modules/typescript7/bin/tsc");
+  return node(compiler, "-p", project, "--incremental", "--tsBuildInfoFile", known);
+};
+
 interface Check {
   readonly name: string;
   readonly command: readonly string[];
 }
 
 const checks: readonly Check[] = [
-  { name: "types", command: node(join(root, "node_modules/typescript7/bin/tsc"), "-p", ".") },
-  { name: "types of the web page", command: node(join(root, "node_modules/typescript7/bin/tsc"), "-p", "web") },
+  { name: "types", command: types(".") },
+  { name: "types of the web page", command: types("web") },
   { name: "size of the web page", command: node(join(root, "scripts/build-web.ts")) },
   { name: "format", command: [bin("oxfmt"), "--check"] },
   { name: "lint", command: [bin("oxlint"), "--type-aware", "--deny-warnings"] },
