@@ -98,6 +98,8 @@ async function readSpec(
 
 function viewOf(spec: JoinSpec, column: string, label: string): JoinedView {
   const view = spec.views.find(({ features }) => features.some(({ name }) => name === column));
+  if (view?.windows !== undefined)
+    throw cellUnknown({ version: label, found: `column "${column}" is a window over many rows of ${view.source}` });
   if (view !== undefined) return view;
   const names = spec.views.flatMap(({ features }) => features.map(({ name }) => name));
   const nearest = nearestName(column, names);

@@ -1,6 +1,7 @@
 import { type LocatedProblem, nearestName, readYaml, type YamlDocument } from "#base";
 import { z } from "zod";
 import { durationSchema, toMicroseconds } from "./duration.ts";
+import { readWindows, type WindowFeature } from "./window-feature.ts";
 
 /** A named thing with one or more join keys. */
 export interface Entity {
@@ -25,6 +26,8 @@ export interface FeatureView {
   /** Age at which a row no longer counts; 0: never. */
   readonly ttlUs: number;
   readonly features: readonly string[];
+  /** What its features are, when they are aggregates over windows and no last values; else empty. */
+  readonly windows: readonly WindowFeature[];
   /** Name of the push source whose rows it takes; views that name the same one take the same rows. */
   readonly push: string | undefined;
   readonly description: string | undefined;
@@ -168,7 +171,14 @@ const fileSchema = z.strictObject({
         ttl: durationSchema
           .optional()
           .describe("Age at which a row no longer counts, offline and online; default: never."),
-        features: z.array(z.string()).min(1).describe("Columns of the source."),
+        features: z.array(z.string()).min(1).optional().describe("Columns of the source."),
+        aggregate: z
+          .record(z.string(), z.string().nullable())
+          .refine((windows) => Object.keys(windows).length > 0, "expected at least one aggregate")
+          .optional()
+          .describe(
+            "Features over the rows of a window that ends at the time asked for, by name: sum(amount, 7d), count(1h); also mean, min, max, std, distinct. In place of `features`.",
+          ),
         push: name
           .optional()
           .describe("Name of a push source: `POST /push` brings rows online at once, before the source has them."),
@@ -223,8 +233,9 @@ export function readFeatureDefinitions(files: readonly { readonly path: string; 
   for (const { value, document } of read) {
     for (const [view, facts] of Object.entries(value.views ?? {})) {
       if (views.has(view)) problems.push(twice("view", view, document, ["views", view]));
-      problems.push(...viewProblems(view, facts, entities, document));
-      views.set(view, toView(view, facts, entities));
+      const { windows, problems: mistakes } = readWindows(view, facts, document);
+      problems.push(...viewProblems(view, facts, entities, document), ...mistakes);
+      views.set(view, toView(view, { ...facts, windows }, entities));
     }
   }
   for (const { value, document } of read) {
@@ -288,14 +299,21 @@ function viewProblems(
     ...(facts.created === undefined ? [] : [facts.created]),
     ...facts.entities.flatMap((entity) => entities.get(entity)?.keys ?? []),
   ]);
-  facts.features.forEach((feature, index) => {
+  for (const feature of Object.keys(facts.aggregate ?? {}))
+    if (reserved.has(feature))
+      problems.push({
+        ...at("aggregate", feature),
+        message: `"${feature}" is a key or time of view "${view}", so it is no feature`,
+        hint: "Give the aggregate another name.",
+      });
+  facts.features?.forEach((feature, index) => {
     if (reserved.has(feature))
       problems.push({
         ...at("features", index),
         message: `"${feature}" is a key or time of view "${view}", so it is no feature`,
         hint: "Remove it from `features`.",
       });
-    if (facts.features.indexOf(feature) !== index)
+    if (facts.features?.indexOf(feature) !== index)
       problems.push({ ...at("features", index), message: `Feature "${feature}" is listed twice` });
   });
   return problems;
@@ -303,7 +321,7 @@ function viewProblems(
 
 function toView(
   view: string,
-  facts: NonNullable<FeatureFile["views"]>[string],
+  facts: NonNullable<FeatureFile["views"]>[string] & { readonly windows: readonly WindowFeature[] },
   entities: ReadonlyMap<string, Entity>,
 ): FeatureView {
   return {
@@ -315,7 +333,8 @@ function toView(
     created: facts.created,
     availableAfterUs: toMicroseconds(facts.available_after ?? 0),
     ttlUs: toMicroseconds(facts.ttl ?? 0),
-    features: facts.features,
+    features: facts.features ?? facts.windows.map(({ name: feature }) => feature),
+    windows: facts.windows,
     push: facts.push,
     description: facts.description,
   };

@@ -2,6 +2,7 @@ import { type Digest, digestOfJson, nearestName } from "#base";
 import type { Column } from "#data";
 import { columnMissing, nameCollision, typeMismatch } from "./errors.ts";
 import type { FeatureReference, FeatureView } from "./feature-definitions.ts";
+import type { WindowFeature } from "./window-feature.ts";
 
 /** One use of a view in a join: everything that decides which value a row gets. */
 export interface JoinedView {
@@ -14,7 +15,9 @@ export interface JoinedView {
   readonly created: string | null;
   readonly availableAfterUs: number;
   readonly ttlUs: number;
+  /** `column` is the name of a window, where there are windows. */
   readonly features: readonly { readonly column: string; readonly name: string }[];
+  readonly windows?: readonly WindowFeature[];
 }
 
 /** Resolves checked references into the views to join, with the final names of their columns. */
@@ -46,6 +49,7 @@ export function planJoin(
       availableAfterUs: view.availableAfterUs,
       ttlUs: view.ttlUs,
       features: [...(known?.features ?? []), ...features],
+      ...(view.windows.length === 0 ? {} : { windows: view.windows }),
     });
   }
   return [...merged.values()];
@@ -111,8 +115,25 @@ export function assertColumns(
       joined.source,
       have(joined.source, source.columns, joined.created, `created time of view "${joined.view}"`),
     );
-  for (const { column } of joined.features)
+  for (const { column } of joined.windows === undefined ? joined.features : [])
     have(joined.source, source.columns, column, `feature of view "${joined.view}"`);
+  for (const { name, function: of, column } of joined.windows ?? []) {
+    if (column === null) continue;
+    const found = have(joined.source, source.columns, column, `column of ${name} in view "${joined.view}"`);
+    if (of !== "distinct") assertNumber(joined.source, found, of);
+  }
+}
+
+/** @throws FEATURES_TYPE_MISMATCH when a column holds no numbers */
+export function assertNumber(dataset: string, { name, type }: Column, part: string): void {
+  if (/^(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN)$/.test(type)) return;
+  throw typeMismatch({
+    left: `${dataset}.${name}`,
+    leftType: type,
+    right: `what ${part} takes`,
+    rightType: "a number",
+    what: "it cannot be aggregated",
+  });
 }
 
 /** @throws FEATURES_TYPE_MISMATCH when a column holds no instants */

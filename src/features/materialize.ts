@@ -13,6 +13,8 @@ import {
 import { columnMissing } from "./errors.ts";
 import type { FeatureView } from "./feature-definitions.ts";
 import { keyColumnsOf } from "./feature-pushes.ts";
+import { assertNumber } from "./join-plan.ts";
+import { windowRowsOf } from "./window-read.ts";
 
 const KEYS_PER_WRITE = 4_000;
 
@@ -59,7 +61,9 @@ export async function materialize(
     return { view: view.name, sourceVersion: current.sourceVersion, rows: 0, kind: "nothing" };
   const snapshot = await deps.datasets.snapshot(version);
   assertViewColumns(view, snapshot.columns);
-  const added = current === undefined ? undefined : await addedFiles(deps, current, snapshot.files);
+  // The rows of a window are kept whole by key: what is added to some of them is read with the others.
+  const added =
+    current === undefined || view.windows.length > 0 ? undefined : await addedFiles(deps, current, snapshot.files);
   if (current !== undefined && added !== undefined) {
     const rows =
       added.length === 0
@@ -114,6 +118,7 @@ export function digestOfView(view: FeatureView): Digest {
     created: view.created ?? null,
     availableAfterUs: view.availableAfterUs,
     features: view.features,
+    ...(view.windows.length === 0 ? {} : { windows: view.windows.map((window) => ({ ...window })) }),
   });
 }
 
@@ -144,7 +149,9 @@ async function writeLastValues(
 ): Promise<number> {
   const connection = await deps.analytics.connect();
   try {
-    await connection.run(`create or replace temp table last_values as ${lastValuesOf(view, relation)}`);
+    const select =
+      view.windows.length === 0 ? lastValuesOf(view, relation) : windowRowsOf(view, relation, deps.clock.now());
+    await connection.run(`create or replace temp table last_values as ${select}`);
     let written = 0;
     for (;;) {
       const features = await readPage(connection, written);
@@ -222,7 +229,8 @@ function assertViewColumns(view: FeatureView, columns: readonly Column[]): void 
     ...view.keys.map((key) => [key, "join key"]),
     [view.timestamp, "timestamp"],
     ...(view.created === undefined ? [] : [[view.created, "created time"]]),
-    ...view.features.map((feature) => [feature, "feature"]),
+    ...(view.windows.length === 0 ? view.features.map((feature) => [feature, "feature"]) : []),
+    ...view.windows.flatMap(({ name, column }) => (column === null ? [] : [[column, `column of ${name}`]])),
   ];
   for (const [column = "", part = ""] of wanted) {
     if (!names.includes(column))
@@ -233,6 +241,10 @@ function assertViewColumns(view: FeatureView, columns: readonly Column[]): void 
         nearest: nearestName(column, names),
         columns: names,
       });
+  }
+  for (const { function: of, column } of view.windows) {
+    const found = columns.find((one) => one.name === column);
+    if (found !== undefined && of !== "distinct") assertNumber(view.source, found, of);
   }
 }
 

@@ -12,6 +12,7 @@ import { parseNumbersExactly } from "./feast-json.ts";
 import type { FeatureDefinitions, FeatureReference } from "./feature-definitions.ts";
 import { keyColumnsOf } from "./feature-pushes.ts";
 import { collisionsOf, type JoinedView, planJoin } from "./join-plan.ts";
+import { windowColumnsOf } from "./window-read.ts";
 
 const NOTHING: ReadonlyMap<string, OnlineFeature> = new Map();
 
@@ -129,14 +130,15 @@ export async function readOnlineFeatures(
       const pushed = request.isPushed(view.view)
         ? await readPushed(transaction, { ...place, joined: view }, wanted)
         : NOTHING;
-      read.push(
-        ...columnsOf(
-          view,
-          entityKeys,
-          { found, pushed },
-          (row) => (typeof request.atMs === "number" ? request.atMs : (request.atMs[row] ?? 0)) * 1000,
-        ),
-      );
+      const atUsOf = (row: number): number =>
+        (typeof request.atMs === "number" ? request.atMs : (request.atMs[row] ?? 0)) * 1000;
+      if (view.windows === undefined) read.push(...columnsOf(view, entityKeys, { found, pushed }, atUsOf));
+      else {
+        const stored = entityKeys.map((key) =>
+          state === undefined || key === undefined ? undefined : (found.get(key)?.payload ?? null),
+        );
+        read.push(...windowColumnsOf(view, view.windows, stored, atUsOf));
+      }
     }
     return read;
   });

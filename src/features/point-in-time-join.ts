@@ -1,6 +1,7 @@
 import { type AnalyticsConnection, quoteName } from "#data";
 import { rowsChanged } from "./errors.ts";
 import type { JoinedView } from "./join-plan.ts";
+import { registerWindowSums, windowJoin } from "./window-join.ts";
 
 /** What to join. Relations are SQL for a FROM clause. */
 export interface PointInTimeJoin {
@@ -44,6 +45,8 @@ export const SPINE_TIME = "spine.__t";
  * in the dataset's order. Both bounds are inclusive. A NULL key matches nothing. Without a match all features of the
  * view are NULL; the row stays.
  *
+ * A view of windows gives aggregates over the rows that were known in (T - window, T].
+ *
  * N rows in, N rows out, in the same order: checked here.
  *
  * @throws FEATURES_ROWS_CHANGED, DATA_QUERY_FAILED, DATA_QUERY_CANCELLED
@@ -57,6 +60,7 @@ export async function joinPointInTime(join: PointInTimeJoin): Promise<JoinedRows
   const [bounds] = await connection.rows(
     "select count(*) as n, min(__t)::varchar as low, max(__t)::varchar as high from spine",
   );
+  if (join.views.some(({ joined }) => joined.windows !== undefined)) await registerWindowSums(connection);
   const rowCount = Number(bounds?.["n"] ?? 0);
   const tables = ["spine"];
   const matched: Record<string, number> = {};
@@ -100,6 +104,7 @@ function joinOfView(
   options: { readonly low: string; readonly high: string; readonly onlyKnown: boolean },
 ): string {
   const { joined } = view;
+  if (joined.windows !== undefined) return windowJoin(joined, joined.windows, { ...options, relation: view.relation });
   const probeKeys = joined.keys.map(({ spine }, index) => `${quoteName(spine)} as k${index}`);
   const keysEqual = joined.keys.map((_, index) => `s.k${index} = f.k${index}`);
   const known = options.onlyKnown && joined.created !== null;
