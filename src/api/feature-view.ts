@@ -6,6 +6,8 @@ export interface FeatureViewSummary {
   readonly source: string;
   readonly entities: readonly string[];
   readonly features: readonly string[];
+  /** What those features aggregate that are windows: `sum(amount, 7d)` by name. */
+  readonly windows?: Readonly<Record<string, string>> | undefined;
   /** Newest version of the source; missing before there is one. */
   readonly sourceVersion?: number | undefined;
   /** Version whose last values are read online; missing before the first. */

@@ -705,6 +705,7 @@ export const featureViewSummarySchema: z.ZodType<FeatureViewSummary> = z.object(
   "source": z.string().describe("The dataset it reads."),
   "entities": z.array(z.string()),
   "features": z.array(z.string()),
+  "windows": z.record(z.string(), z.string()).optional().describe("What those features aggregate that are windows: `sum(amount, 7d)` by name."),
   "sourceVersion": z.number().optional().describe("Newest version of the source; missing before there is one."),
   "onlineVersion": z.number().optional().describe("Version whose last values are read online; missing before the first."),
   "isCurrent": z.boolean().describe("True when online reads see the newest version of the source."),

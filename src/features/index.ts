@@ -19,3 +19,4 @@ export type { MaterializeRoute } from "./materialize-request.ts";
 export { readProjectFeatures } from "./project-features.ts";
 export { type JoinedRows, joinPointInTime, type PointInTimeJoin } from "./point-in-time-join.ts";
 export type { FeatureViewStatus } from "./view-status.ts";
+export { formatWindow } from "./window-feature.ts";

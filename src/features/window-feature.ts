@@ -92,3 +92,14 @@ export function windowOperand({ function: of, column }: WindowFeature): string {
     ? `${name}::varchar`
     : `case when isfinite(${name}::double) and abs(${name}::double) < ${LARGEST} then ${name}::double + 0.0 end`;
 }
+
+const UNITS = ["w", "d", "h", "m", "s"] as const;
+
+/** `sum(amount, 7d)`, as it is declared. */
+export function formatWindow({ function: of, column, windowUs }: WindowFeature): string {
+  const unit = UNITS.find((one) => windowUs % toMicroseconds(`1${one}`) === 0) ?? "s";
+  // A week is written so by few.
+  const shown = unit === "w" ? "d" : unit;
+  const duration = `${windowUs / toMicroseconds(`1${shown}`)}${shown}`;
+  return `${of}(${column === null ? "" : `${column}, `}${duration})`;
+}

@@ -5,7 +5,7 @@ import { type WindowFeature, windowOperand } from "./window-feature.ts";
 import { windowValue } from "./window-value.ts";
 
 const EXACT = ["sum", "mean", "std"] as const;
-const valuesSchema = z.array(z.number().nullable());
+const valuesSchema = z.custom<readonly (number | null)[]>(Array.isArray);
 
 /** Makes sums known to SQL on a connection: as the online read has them, whatever the order of rows. */
 export async function registerWindowSums(connection: AnalyticsConnection): Promise<void> {

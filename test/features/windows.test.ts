@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import { readProjectFeatures } from "#features";
+import { formatWindow, readProjectFeatures } from "#features";
 import type { AssetVersion } from "#metadata-store";
 import { describeStores, temporaryFolder } from "../setup/stores.ts";
 import { type FeatureBench, openFeatureBench } from "./feature-bench.ts";
@@ -222,6 +222,26 @@ describeStores("windows of feature views", (kind) => {
         .rows[0]?.["n"];
     assert.deepEqual([await count("latest"), await count("known")], [3, 1]);
   });
+});
+
+it("are shown as they are declared", async () => {
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, "features"));
+  const declared = [
+    "count(1h)",
+    "sum(amount, 7d)",
+    "mean(x, 90s)",
+    "distinct(shop, 36h)",
+    "max(x, 14d)",
+    "min(x, 0.5s)",
+  ];
+  const lines = declared.map((text, index) => `      w${index}: ${text}\n`).join("");
+  await writeFile(
+    join(folder, "features/f.yaml"),
+    `entities: { e: { keys: [k] } }\nviews:\n  v:\n    source: s\n    entities: [e]\n    timestamp: at\n    aggregate:\n${lines}`,
+  );
+  const { definitions } = await readProjectFeatures(folder);
+  assert.deepEqual(definitions.views.get("v")?.windows.map(formatWindow), declared);
 });
 
 const MISTAKES: readonly (readonly [string, RegExp])[] = [

@@ -32,10 +32,14 @@ export function FeatureViewsPanel({ dataset }: { readonly dataset: string }) {
           </tr>
         </thead>
         <tbody>
-          {views.map(({ name, features, sourceVersion, onlineVersion, onlineAtMs, push }) => (
+          {views.map(({ name, features, windows, sourceVersion, onlineVersion, onlineAtMs, push }) => (
             <tr key={name}>
               <td>{name}</td>
-              <td>{features.join(", ")}</td>
+              <td>
+                {features
+                  .map((feature) => (windows?.[feature] === undefined ? feature : `${feature} = ${windows[feature]}`))
+                  .join(", ")}
+              </td>
               <td>
                 {onlineVersion === undefined || sourceVersion === undefined
                   ? texts.notOnline

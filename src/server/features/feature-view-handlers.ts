@@ -1,4 +1,5 @@
 import type { Platform } from "#app";
+import { formatWindow } from "#features";
 import type { ApiHandlers } from "../api/api-mounts.ts";
 
 /** Feature views and how far they are online. */
@@ -13,6 +14,9 @@ export function createFeatureViewHandlers({ features }: Platform): Pick<ApiHandl
           source: view.source,
           entities: view.entities,
           features: view.features,
+          ...(view.windows.length === 0
+            ? {}
+            : { windows: Object.fromEntries(view.windows.map((window) => [window.name, formatWindow(window)])) }),
           sourceVersion: source?.version,
           onlineVersion: online?.sourceVersion,
           isCurrent,
