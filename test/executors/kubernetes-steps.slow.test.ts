@@ -47,6 +47,7 @@ interface Setting {
   readonly stub: KubernetesStub;
   readonly folder: string;
   readonly began: string;
+  readonly nodes: { readonly name: string; cpus: number }[];
   serve(words?: readonly string[]): Promise<StartedServer>;
 }
 
@@ -81,7 +82,7 @@ defaults: { executor: cluster }
     after(() => server.stop());
     return server;
   };
-  return { stub, folder, began, serve };
+  return { stub, folder, began, nodes, serve };
 }
 
 const start = (url: string): Promise<{ readonly id: string }> => ask(url, "pipelines/slow/runs", {});
@@ -89,11 +90,16 @@ const start = (url: string): Promise<{ readonly id: string }> => ask(url, "pipel
 describe("steps on a cluster", { timeout: 900_000 }, () => {
   it("go on while their server is killed, which the next one takes over with its log, and leave nothing", async () => {
     const lines = [1, 2, 3, 4, 5, 6].map((number) => `line ${number}`);
-    const { stub, folder, began, serve } = await open(
-      (file) => `echo "$$" >> ${file}; for i in 1 2 3 4 5 6; do echo "line $i"; sleep 2; done`,
+    const { stub, folder, began, nodes, serve } = await open(
+      (file) => `echo "$$" >> ${file}; for i in 1 2 3 4 5 6; do echo "line $i"; echo "error $i" >&2; sleep 2; done`,
     );
+    for (const node of nodes) node.cpus = 0;
     const server = await serve();
     const { id } = await start(server.url);
+    // A line that is none of the process: the log goes on behind what the process wrote.
+    await until(async () => (await logOf(folder, id)).includes("no node has room"));
+    for (const node of nodes) node.cpus = 2;
+    stub.pods.reschedule();
     await whenThere(began);
     server.child.kill("SIGKILL");
     await once(server.child, "exit");
@@ -103,6 +109,10 @@ describe("steps on a cluster", { timeout: 900_000 }, () => {
     assert.equal(run.status, "succeeded", log);
     assert.equal(await linesOf(began), 1, "it was started twice");
     assert.deepEqual(log.match(/line \d/g), lines);
+    assert.deepEqual(
+      log.match(/error \d/g),
+      lines.map((line) => line.replace("line", "error")),
+    );
     assert.equal(stub.made.filter(({ kind }) => kind === "Job").length, 1);
     await until(() => [...stub.all("Job"), ...stub.all("Pod"), ...stub.all("Secret")].length === 0);
   });

@@ -36,6 +36,8 @@ export interface PodRunner {
   start(job: Value): void;
   /** A pod is deleted: its process is asked to end, and killed after its time. */
   remove(pod: Value): void;
+  /** Nodes came, or got larger. */
+  reschedule(): void;
   logOf(pod: string): string;
   /** Kills a pod's wrapper, as the kernel does for memory, or anybody else. */
   kill(pod: string, how?: { readonly reason?: string }): void;
@@ -266,6 +268,7 @@ export function createPodRunner(
       signal(name, "SIGTERM");
       later(Number(pod.spec.terminationGracePeriodSeconds ?? 30) * 1000, () => signal(name, "SIGKILL"));
     },
+    reschedule: schedule,
     logOf: (pod) => running.get(pod)?.log ?? logs.get(pod) ?? "",
     kill(pod, { reason } = {}) {
       const started = running.get(pod);

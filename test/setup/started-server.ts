@@ -34,7 +34,7 @@ export async function startServer(
   const url = await promise;
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
-    if (child.exitCode === null) await once(child, "exit");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   };
   return { url, child, stop };
 }

@@ -19,6 +19,7 @@ import { clusterUnreachable, jobForeign } from "../kubernetes/kubernetes-errors.
 import { PodWatch } from "../kubernetes/pod-watch.ts";
 import { pauseBefore } from "../pause.ts";
 import { actorOfTask } from "../remote/task-board.ts";
+import { tellOwn } from "../remote/told-lines.ts";
 import { createWorkerPool, WORKER_LEASE_MS, type WorkerPoolOptions } from "./worker-pool.ts";
 
 /** How long a job is made again and again while the cluster does not answer. */
@@ -84,7 +85,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ex
     watch.follow({
       taskId: id,
       job,
-      tell: (text) => tell("stderr", text),
+      tell: (text) => tellOwn(text, { store, id, log: tell }),
       isQueued: () => isQueued(id),
       lose: () => lose(id),
     });

@@ -4,6 +4,7 @@ import type { Executor, ProcessHandle } from "#engine";
 import type { MetadataStore } from "#metadata-store";
 import {
   askTasksToEnd,
+  getToldCharacters,
   insertTask,
   listAttemptTasks,
   listTaskAttempts,
@@ -20,6 +21,7 @@ import { takeOutputs } from "../remote/take-outputs.ts";
 import { mayServe, type Sealer } from "../remote/task-board.ts";
 import type { TaskNeeds, WorkerOffer } from "../remote/task-format.ts";
 import { TaskWatch } from "../remote/task-watch.ts";
+import { tellOwn } from "../remote/told-lines.ts";
 
 export const WORKER_LEASE_MS = 90_000;
 
@@ -104,9 +106,11 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
         }),
       );
     }
+    const told = await store.read((transaction) => getToldCharacters(transaction, spec.attemptId));
     return watch.follow({
-      spec,
+      spec: withoutOwn(spec, told),
       log,
+      tell: (text) => tellOwn(text, { store, id: spec.attemptId, log }),
       whyWaiting: async () => options.own?.whyWaiting(spec.attemptId) ?? whyWaiting(needs),
       take: async ({ taken }) =>
         takeOutputs(taken, {
@@ -173,6 +177,12 @@ async function reapTasks(
     // One whose worker is gone is lost in time, also when nobody follows it.
     await observeTasks(store, active);
   }
+}
+
+/** Of what is kept of a log, only what its process wrote is passed over. */
+function withoutOwn({ logged, ...spec }: ProcessSpec, told: number): ProcessSpec {
+  if (logged === undefined) return spec;
+  return { ...spec, logged: { ...logged, stderr: Math.max(0, logged.stderr - told) } };
 }
 
 const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0] ?? attemptId;

@@ -25,7 +25,7 @@ export interface FollowedPod {
   readonly taskId: string;
   /** Name of its job. */
   readonly job: string;
-  readonly tell: (text: string) => void | Promise<void>;
+  readonly tell: (text: string) => Promise<void>;
   /** No worker has taken its task. */
   readonly isQueued: () => Promise<boolean>;
   /** Ends its task as lost, if it has not ended yet. @returns whether it did */
@@ -238,7 +238,8 @@ export class PodWatch {
     const { told, reason } = watched;
     if (told.has(reason) || told.size >= MOST_TOLD) return;
     told.add(reason);
-    void watched.tell(`esteira: ${reason}\n`);
+    // A store that is away takes no line.
+    watched.tell(`esteira: ${reason}\n`).catch(() => told.delete(reason));
   }
 
   /** Once a second. */

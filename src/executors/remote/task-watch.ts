@@ -17,6 +17,8 @@ interface Followed {
   readonly log: Parameters<Executor["submit"]>[1];
   /** Puts what the worker sent where it belongs. */
   readonly take: (result: TaskResult) => Promise<void>;
+  /** Writes a line that is not the process's. */
+  readonly tell: (text: string) => Promise<void>;
   /** Why nobody takes it; asked once in a while. */
   readonly whyWaiting: () => Promise<string>;
 }
@@ -132,18 +134,21 @@ export class TaskWatch {
       if (task === undefined) return watched.settle(this.#lost("it was removed"));
       await this.#drain(watched, task);
       if (task.state === "queued") await this.#notice(watched);
-      if (task.state === "lost")
-        return watched.settle(
-          watched.cancelledAt === undefined
-            ? (this.#lossOf(task.id) ??
-                this.#lost(`worker "${task.workerName ?? ""}" was not heard of in time, or ended`))
-            : cancelled(watched),
-        );
+      if (task.state === "lost") return watched.settle(await this.#loss(watched, task));
       if (task.state === "ended") watched.settle(await this.#outcome(watched, task));
     } catch (error) {
       if (error instanceof EsteiraError && error.kind === "terminal") watched.settle(error);
       else if (task?.state === "ended") watched.settle(this.#lost(`what it left cannot be read: ${messageOf(error)}`));
     }
+  }
+
+  async #loss(watched: Watched, task: ObservedTask): Promise<ProcessResult | EsteiraError> {
+    if (watched.cancelledAt !== undefined) return cancelled(watched);
+    const known = this.#lossOf(task.id);
+    if (known === undefined) return this.#lost(`worker "${task.workerName ?? ""}" was not heard of in time, or ended`);
+    // What the cluster says of it stays with the attempt, which the next one follows.
+    await watched.log("stderr", `esteira: ${known.message}\n`);
+    return known;
   }
 
   async #drain(watched: Watched, task: ObservedTask): Promise<void> {
@@ -167,7 +172,7 @@ export class TaskWatch {
   async #notice(watched: Watched): Promise<void> {
     if (watched.noticed || Date.now() - watched.startedAtMs < NOTICE_MS) return;
     watched.noticed = true;
-    await watched.log("stderr", `esteira: ${await watched.whyWaiting()}\n`);
+    await watched.tell(`esteira: ${await watched.whyWaiting()}\n`);
   }
 
   async #outcome(watched: Watched, task: ObservedTask): Promise<ProcessResult | EsteiraError> {

@@ -1,10 +1,12 @@
 export {
+  addToldCharacters,
   appendTaskLog,
   askTasksToEnd,
   claimTasks,
   endTask,
   getHeldTask,
   getTaskState,
+  getToldCharacters,
   hasNewsFor,
   hasQueuedTask,
   type HeldTask,
