@@ -448,6 +448,8 @@ async function switchTarget(
         actor: deployment.actor,
         ...(settings.featureService === undefined ? {} : { featureService: settings.featureService }),
         ...(settings.workers === undefined ? {} : { workers: settings.workers }),
+        ...(settings.log === undefined ? {} : { log: settings.log }),
+        ...(deployment.reason === "rollback" ? { isRollback: true } : {}),
         ...(settings.strategy === undefined || deployment.reason === "rollback" ? {} : { strategy: settings.strategy }),
       },
       watch,

@@ -22,6 +22,7 @@ export interface DeployDeclaration {
   readonly features?: string | undefined;
   readonly strategy?: StrategyDeclaration | undefined;
   readonly workers?: number | undefined;
+  readonly log?: { readonly redact: readonly string[] } | undefined;
   readonly start?: string | undefined;
   readonly health?: string | undefined;
   readonly health_timeout?: string | undefined;
@@ -76,6 +77,16 @@ const schema: z.ZodType<DeployDeclaration> = z.strictObject({
     .max(64)
     .optional()
     .describe("Python models: processes that compute the endpoint's requests; default 1."),
+  log: z
+    .strictObject({
+      redact: z
+        .array(z.string().min(1).max(200))
+        .min(1)
+        .max(1000)
+        .describe("Columns of requests whose values are never written; the model still gets them."),
+    })
+    .optional()
+    .describe("Models: what the prediction log keeps of requests."),
   start: z
     .string()
     .min(1)
@@ -145,7 +156,7 @@ const HOST_KEYS = ["restart", "check", "stop"] as const;
 const PROCESS_KEYS = ["start", "health", "port", "env", "openai"] as const;
 const CLUSTER_KEYS = ["manifests", "values", "prune", "force_conflicts"] as const;
 const CODE_KEYS = [...PROCESS_KEYS, "health_timeout", "target", ...HOST_KEYS, ...CLUSTER_KEYS] as const;
-const MODEL_KEYS = ["endpoint", "features", "strategy", "workers"] as const;
+const MODEL_KEYS = ["endpoint", "features", "strategy", "workers", "log"] as const;
 
 /** What a target of a project is. */
 export type TargetKind = "ssh" | "kubernetes";
@@ -450,6 +461,7 @@ function settingsOf(
         ? {}
         : { strategy: declaration.strategy }),
       ...(declaration.workers === undefined ? {} : { workers: declaration.workers }),
+      ...(declaration.log === undefined ? {} : { log: { redact: [...declaration.log.redact] } }),
     };
   }
   if (version.kind !== "code") throw assetNotDeployable({ asset: version.asset, kind: version.kind });

@@ -23,6 +23,10 @@ export interface ModelDeployment {
   readonly featureService?: string;
   /** Processes that compute its requests, for models that have them; default 1. */
   readonly workers?: number;
+  /** Columns whose values the prediction log never holds. */
+  readonly log?: { readonly redact: readonly string[] };
+  /** An earlier release comes back: what the log leaves out now stays left out. */
+  readonly isRollback?: boolean;
   /** User that caused it, or `engine`. */
   readonly actor: string;
   /** The step's `strategy`, as written; undefined switches all requests at once. */

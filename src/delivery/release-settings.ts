@@ -27,6 +27,8 @@ export type ReleaseSettings =
       readonly strategy?: object;
       /** Processes that compute its requests. */
       readonly workers?: number;
+      /** Columns whose values the prediction log never holds. */
+      readonly log?: { readonly redact: readonly string[] };
     }
   | {
       readonly target: "ssh";

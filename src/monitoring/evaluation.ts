@@ -24,6 +24,7 @@ import { isSameSeries, judge } from "./judge-window.ts";
 import { type MonitorSet, readMonitorSets, unknownColumns } from "./monitor-set.ts";
 import { referenceMissing } from "./errors.ts";
 import type { Reference, References } from "./reference.ts";
+import { withoutRedacted } from "./redacted-inputs.ts";
 import { type OfflineFeatures, openSkewCheck } from "./skew-scores.ts";
 import { parseValueExpression } from "./value-expression.ts";
 import { readWindow, type WindowRows } from "./window-rows.ts";
@@ -324,6 +325,7 @@ export async function scoreWindow(
       log.warn("a monitor names a column that the model does not have", { monitor: monitor.name, column, nearest });
     }
   }
+  reference = await withoutRedacted(options.store, keyOf(key), reference);
   const skew = await openSkewCheck(
     key,
     { rules: set.monitors.map(({ rule }) => rule), model: reference.model },

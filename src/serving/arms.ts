@@ -3,7 +3,7 @@ import type { ArmObservation } from "#delivery";
 import type { EndpointKey } from "#metadata-store/serving";
 import type { Assignment } from "./assignment.ts";
 import type { PredictRequest } from "./endpoints.ts";
-import { codeOf, isCallerGone, isOfCaller } from "./failure.ts";
+import { codeOf, isCallerGone, isOfCaller, loggableMessage } from "./failure.ts";
 import type { LiveEndpoint } from "./live-endpoints.ts";
 import type { LoadedModel } from "./loaded-model.ts";
 import { assertSameForm, describeForms, generalize, type TensorForm } from "./model-tensor.ts";
@@ -45,9 +45,9 @@ export interface Arms {
   ) => Promise<void>;
   /** After the answer is chosen: never delays, never fails the caller; what falls behind is dropped and counted. */
   readonly runShadow: (
+    current: LiveEndpoint,
     candidate: LoadedModel,
-    request: PredictRequest,
-    given: ModelOutput,
+    of: { readonly request: PredictRequest; readonly given: ModelOutput },
     write: (part: PredictionPart | undefined, seen: ArmObservation) => Promise<void>,
   ) => void;
 }
@@ -73,7 +73,10 @@ export function createArms({
 
   function noteCandidateFailure({ endpoint }: LiveEndpoint, error: unknown): void {
     counters.candidateFailed++;
-    log.warn("a candidate failed; the stable version answered", { endpoint: endpoint.name, error: messageOf(error) });
+    log.warn("a candidate failed; the stable version answered", {
+      endpoint: endpoint.name,
+      error: loggableMessage(endpoint, error),
+    });
   }
 
   async function noteStableFailure(
@@ -141,9 +144,9 @@ export function createArms({
     },
 
     runShadow(
+      current: LiveEndpoint,
       candidate: LoadedModel,
-      request: PredictRequest,
-      given: ModelOutput,
+      { request, given }: { readonly request: PredictRequest; readonly given: ModelOutput },
       write: (rows: PredictionPart | undefined, seen: ArmObservation) => Promise<void>,
     ): void {
       if (shadows >= SHADOW_QUEUE) {
@@ -162,7 +165,10 @@ export function createArms({
         )
         .catch((error: unknown) => {
           counters.shadowDropped++;
-          log.warn("a shadow prediction was dropped", { model: candidate.title, error: messageOf(error) });
+          log.warn("a shadow prediction was dropped", {
+            model: candidate.title,
+            error: loggableMessage(current.endpoint, error),
+          });
           return write(undefined, { arm: "shadow", rows, failure: codeOf(error) });
         })
         .catch((error: unknown) => log.warn("a shadow's failure could not be counted", { error: messageOf(error) }))

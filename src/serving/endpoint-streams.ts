@@ -131,6 +131,7 @@ async function openAnswer(call: Call, options: Options, over: () => void): Promi
     predictionIds: [predictionId],
     nowMs,
     chanceOf: (row: number) => chanceOf(assigned, begun.arm, row),
+    redact: current.endpoint.options.log?.redact,
   };
   let first = begun.first;
   let ended: Promise<void> | undefined;

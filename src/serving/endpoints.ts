@@ -162,7 +162,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     const { parts, stable } = await arms.answerRest(current, key, { trial, request, assigned });
     const taken = parts.find(({ arm }) => arm === "candidate");
     const output = joinOutputs(parts, request.source.rowCount);
-    const ids = { requestId, predictionIds, nowMs };
+    const ids = { requestId, predictionIds, nowMs, redact: current.endpoint.options.log?.redact };
     await predictions.append(
       parts.flatMap((part) =>
         toPredictionRows(part, key, request, { ...ids, chanceOf: (row) => chanceOf(assigned, part.arm, row) }),
@@ -172,7 +172,7 @@ export function createEndpoints(options: EndpointsOptions): Endpoints {
     if (seen?.failure !== undefined) await noteFailure(key, current.candidate?.version.version ?? 0, seen.rows);
     const shadowed = shadowOf(current);
     if (shadowed !== undefined) {
-      runShadow(shadowed, request, output, (part, shadow) =>
+      runShadow(current, shadowed, { request, given: output }, (part, shadow) =>
         predictions.append(part === undefined ? [] : toPredictionRows(part, key, request, ids), {
           key,
           observations: [shadow],

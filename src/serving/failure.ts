@@ -1,4 +1,5 @@
-import { EsteiraError } from "#base";
+import { EsteiraError, messageOf } from "#base";
+import type { Endpoint } from "#metadata-store/serving";
 import { callerGone, valuesRefused } from "./errors.ts";
 
 /** By what a failure is counted. */
@@ -19,4 +20,9 @@ export function isOfCaller(error: unknown): boolean {
 /** The caller left: no version is to blame, and none need stand in for another. */
 export function isCallerGone(error: unknown): boolean {
   return error instanceof EsteiraError && error.code === callerGone.code;
+}
+
+/** What the server's log says of an error: its message may repeat values that are not to be kept. */
+export function loggableMessage({ options }: Pick<Endpoint, "options">, error: unknown): string {
+  return options.log?.redact === undefined ? messageOf(error) : codeOf(error);
 }

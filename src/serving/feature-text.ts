@@ -1,9 +1,20 @@
 import type { ModelSignature } from "./model-signature.ts";
 import type { InputColumns, RowSource } from "./row-source.ts";
 
-/** Each row of a model's inputs as the text of a JSON object, for the prediction log. Missing numbers are null. */
-export function toFeatureTexts(signature: ModelSignature, inputs: InputColumns): string[] {
-  const keys = signature.inputs.map(({ name }, position) => `${position === 0 ? "{" : ","}${JSON.stringify(name)}:`);
+/**
+ * Each row of a model's inputs as the text of a JSON object, for the prediction log. Missing numbers are null.
+ *
+ * @param redacted inputs that are left out
+ */
+export function toFeatureTexts(
+  signature: ModelSignature,
+  inputs: InputColumns,
+  redacted: ReadonlySet<string> = NOTHING,
+): string[] {
+  const kept = [...signature.inputs.keys()].filter((position) => !redacted.has(signature.inputs[position]?.name ?? ""));
+  const keys = signature.inputs.map(
+    ({ name }, position) => `${position === kept[0] ? "" : ","}${JSON.stringify(name)}:`,
+  );
   const writers = signature.inputs.map(({ type }, position) => {
     const column = inputs.columns[position] ?? [];
     if (column instanceof BigInt64Array) return (row: number): string => String(column[row]);
@@ -12,23 +23,30 @@ export function toFeatureTexts(signature: ModelSignature, inputs: InputColumns):
     return (row: number): string => (Number.isNaN(column[row]) ? "null" : String(column[row]));
   });
   return Array.from({ length: inputs.rowCount }, (_, row) => {
-    let text = "";
-    for (let position = 0; position < keys.length; position++)
-      text += (keys[position] ?? "") + (writers[position]?.(row) ?? "null");
+    let text = "{";
+    for (const position of kept) text += (keys[position] ?? "") + (writers[position]?.(row) ?? "null");
     return `${text}}`;
   });
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 const LARGEST_CONTEXT = 2000;
 
 /**
  * What a row says beside the model's inputs, as the text of a JSON object: plain values only; undefined when there is
  * nothing, or more than 2,000 characters of it.
+ *
+ * @param of.redacted what is left out
  */
-export function toContextText(signature: ModelSignature, source: RowSource, row: number): string | undefined {
+export function toContextText(
+  signature: ModelSignature,
+  source: RowSource,
+  { row, redacted = NOTHING }: { readonly row: number; readonly redacted?: ReadonlySet<string> | undefined },
+): string | undefined {
   const inputs = new Set(signature.inputs.map((input) => input.name));
   const entries = source.names(row).flatMap((name) => {
-    const found = inputs.has(name) ? null : source.value(row, name);
+    const found = inputs.has(name) || redacted.has(name) ? null : source.value(row, name);
     const value = typeof found === "bigint" ? String(found) : found;
     return typeof value === "string" ||
       typeof value === "boolean" ||

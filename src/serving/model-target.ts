@@ -8,7 +8,7 @@ import {
   type TrialPlan,
 } from "#delivery";
 import { type AssetVersion, getAssetVersion, type MetadataStore } from "#metadata-store";
-import { type EndpointKey, getEndpoint, saveEndpoint } from "#metadata-store/serving";
+import { type EndpointKey, getEndpoint, type PredictionLogOptions, saveEndpoint } from "#metadata-store/serving";
 import type { Endpoints } from "./endpoints.ts";
 import { modelMissing } from "./errors.ts";
 import type { LoadedModels } from "./loaded-model.ts";
@@ -98,6 +98,7 @@ async function switchEndpoint(
       options: {
         ...(deployment.featureService === undefined ? {} : { featureService: deployment.featureService }),
         ...(deployment.workers === undefined ? {} : { workers: deployment.workers }),
+        ...logOptions(deployment, current?.options.log),
       },
       actor: deployment.actor,
       atMs,
@@ -105,6 +106,15 @@ async function switchEndpoint(
     });
     return endpoint.candidateVersionId !== undefined;
   });
+}
+
+/** A rollback takes back a model, not what must not be written. */
+function logOptions(
+  { log, isRollback = false }: ModelDeployment,
+  current: PredictionLogOptions | undefined,
+): { readonly log?: PredictionLogOptions } {
+  const redact = new Set([...(log?.redact ?? []), ...(isRollback ? (current?.redact ?? []) : [])]);
+  return redact.size === 0 ? {} : { log: { redact: [...redact] } };
 }
 
 async function readVersion(store: MetadataStore, id: string): Promise<AssetVersion> {

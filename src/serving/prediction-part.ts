@@ -71,9 +71,12 @@ export function toPredictionRows(
     readonly predictionIds: readonly string[];
     readonly nowMs: number;
     readonly chanceOf?: (row: number) => number | undefined;
+    /** Columns whose values are left out. */
+    readonly redact?: readonly string[] | undefined;
   },
 ): NewPrediction[] {
-  const features = toFeatureTexts(part.model.signature, part.inputs);
+  const redacted = ids.redact === undefined ? undefined : new Set(ids.redact);
+  const features = toFeatureTexts(part.model.signature, part.inputs, redacted);
   return part.rows.map((row, index) => {
     const { value, text } = toLogged(part.output, index);
     const known = part.arm === "shadow" ? undefined : ids.predictionIds[row];
@@ -90,7 +93,7 @@ export function toPredictionRows(
       features: features[index] ?? "{}",
       context:
         request.unknownColumns === "ignore" || request.allowedColumns !== undefined
-          ? toContextText(part.model.signature, request.source, row)
+          ? toContextText(part.model.signature, request.source, { row, redacted })
           : undefined,
       prediction: value === undefined || Number.isNaN(value) ? undefined : value,
       predictionText: text,

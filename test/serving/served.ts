@@ -121,7 +121,13 @@ let deployments = 0;
 export function deploy(
   serving: Serving,
   version: AssetVersion,
-  options: { readonly strategy?: object; readonly environment?: string; readonly deploymentId?: string } = {},
+  options: {
+    readonly strategy?: object;
+    readonly environment?: string;
+    readonly deploymentId?: string;
+    readonly log?: { readonly redact: readonly string[] };
+    readonly isRollback?: boolean;
+  } = {},
 ): Promise<unknown> {
   return serving.target.deploy(
     {
@@ -132,6 +138,8 @@ export function deploy(
       version,
       actor: "ana",
       ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+      ...(options.log === undefined ? {} : { log: options.log }),
+      ...(options.isRollback === undefined ? {} : { isRollback: options.isRollback }),
     },
     { signal: new AbortController().signal, log: () => {} },
   );

@@ -60,6 +60,14 @@ export interface EndpointOptions {
   readonly featureService?: string;
   /** Processes that compute requests; default 1. */
   readonly workers?: number;
+  /** What the prediction log keeps of requests. */
+  readonly log?: PredictionLogOptions;
+}
+
+/** What the prediction log keeps of requests. */
+export interface PredictionLogOptions {
+  /** Columns whose values are never written: inputs of the model, join keys, what else requests say of a row. */
+  readonly redact?: readonly string[];
 }
 
 /** The serving address of a deployed model. */

@@ -5,6 +5,7 @@ export type {
   EndpointOptions,
   EndpointState,
   EndpointStrategy,
+  PredictionLogOptions,
 } from "./endpoint.ts";
 export {
   countEndpoints,
