@@ -1,6 +1,7 @@
 export {
   type Analytics,
   type AnalyticsConnection,
+  type AppendedColumn,
   type AnalyticsOptions,
   type Column,
   createAnalytics,

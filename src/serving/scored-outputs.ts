@@ -1,4 +1,4 @@
-import { type AnalyticsConnection, quoteName } from "#data";
+import { type AnalyticsConnection, type AppendedColumn, quoteName } from "#data";
 import { assertSameForm, type ModelTensor, type OutputDatatype, rowOf, type TensorForm } from "./model-tensor.ts";
 
 /** How a table of predictions calls the answer of a model. */
@@ -46,47 +46,55 @@ export interface ScoredOutputs {
   finish(): Promise<readonly string[]>;
 }
 
-/** Answers gather as texts of JSON, which the database reads as lists: it takes only numbers and texts in bulk. */
+/**
+ * Answers gather as they are: values, and lists of them. Lists of lists gather as texts of JSON, which the database
+ * reads.
+ */
 export function createScoredOutputs(connection: AnalyticsConnection, table: string): ScoredOutputs {
-  const texts = quoteName(`${table} as texts`);
+  const gathered = quoteName(`${table} as given`);
   let forms: readonly TensorForm[] | undefined;
   return {
     async append(tensors, rowCount) {
       if (forms === undefined) {
-        const columns = tensors.map(
-          (tensor, position) => `c${position} ${isPlainNumber(tensor) ? "double" : "varchar"}`,
-        );
-        await connection.run(`create or replace temp table ${texts} (${columns.join(", ")})`);
+        const columns = tensors.map((tensor, position) => `c${position} ${gatheredType(tensor)}`);
+        await connection.run(`create or replace temp table ${gathered} (${columns.join(", ")})`);
       }
       assertSameForm([{ tensors: forms ?? tensors }, { tensors }]);
       forms = tensors.map(({ name, datatype, shape }) => ({ name, datatype, shape }));
       await connection.append(
-        `${table} as texts`,
+        `${table} as given`,
         tensors.map((tensor) => toColumn(tensor, rowCount)),
       );
     },
     async finish() {
       const columns = outputColumns(forms ?? []);
       const selected = columns.map(({ name, type }, position) => {
-        const isWhole = type === "varchar" || type === "double";
-        return `${isWhole ? `c${position}` : `c${position}::json::${type}`} as ${quoteName(name)}`;
+        const form = forms?.[position];
+        const isJson = form !== undefined && gatheredType(form) !== type;
+        return `${isJson ? `c${position}::json::${type}` : `c${position}`} as ${quoteName(name)}`;
       });
       const select =
-        forms === undefined ? `null::varchar as ${PREDICTION} where false` : `${selected.join(", ")} from ${texts}`;
+        forms === undefined ? `null::varchar as ${PREDICTION} where false` : `${selected.join(", ")} from ${gathered}`;
       await connection.run(`create or replace temp table ${quoteName(table)} as select ${select}`);
-      if (forms !== undefined) await connection.run(`drop table ${texts}`);
+      if (forms !== undefined) await connection.run(`drop table ${gathered}`);
       return forms === undefined ? [PREDICTION] : columns.map(({ name }) => name);
     },
   };
 }
 
-function isPlainNumber({ datatype, shape }: TensorForm): boolean {
-  return datatype === "FP64" && shape.length === 0;
+/** The type in which an output gathers. */
+function gatheredType({ datatype, shape }: TensorForm): string {
+  if (shape.length > 1 || (shape.length === 1 && (datatype === "BYTES" || shape[0] === 0))) return "varchar";
+  return TYPES[datatype] + "[]".repeat(shape.length);
 }
 
-function toColumn(tensor: ModelTensor, rowCount: number): Float64Array | readonly string[] {
+const NUMBER_TYPES = { BOOL: "boolean", INT64: "bigint", FP32: "float", FP64: "double" } as const;
+
+function toColumn(tensor: ModelTensor, rowCount: number): AppendedColumn {
   const { datatype, shape, values } = tensor;
   if (shape.length === 0 && values instanceof Float64Array) return values;
-  if (shape.length === 0 && datatype === "BYTES") return Array.from(values, String);
+  if (shape.length === 0 && datatype === "BYTES") return Array.from<unknown, string>(values, String);
+  if (gatheredType(tensor) !== "varchar" && datatype !== "BYTES" && ArrayBuffer.isView(values))
+    return { type: NUMBER_TYPES[datatype], width: shape[0], values };
   return Array.from({ length: rowCount }, (_, row) => JSON.stringify(rowOf(tensor, row)));
 }

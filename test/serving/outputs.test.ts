@@ -12,6 +12,7 @@ import type { AttemptContext, StepOutcome } from "#pipeline";
 import { createScoreKind, type ScoreDeclaration, scoreTable } from "#serving";
 import { createFileSystemFiles } from "#storage";
 import { temporaryFolder } from "../setup/stores.ts";
+import { createScoredOutputs } from "../../src/serving/scored-outputs.ts";
 import { deploy, listen, registerModel, startServing, type TestServing } from "./served.ts";
 
 interface Case {
@@ -270,6 +271,39 @@ describe("outputs of any shape for many rows", () => {
     assert.equal(printed.length, rows.length);
     await assert.rejects(scoreTable({ model, data: { file }, keys: ["prediction_x"], out }, parts), (error) =>
       isEsteiraError(error, "SERVING_SCORE_COLUMN_MISSING"),
+    );
+  });
+
+  it("become lists of their own types, exactly: whole numbers beyond 2^53, truth values, what is missing, none", async () => {
+    const { connection } = await openData();
+    const outputs = createScoredOutputs(connection, "scored");
+    await outputs.append(
+      [
+        { name: "key", datatype: "INT64", shape: [2], values: BigInt64Array.of(9007199254740993n, -1n, 2n, 3n) },
+        { name: "flag", datatype: "BOOL", shape: [2], values: Uint8Array.of(1, 0, 0, 1) },
+        { name: "wide", datatype: "FP64", shape: [2], values: Float64Array.of(0.1, NaN, Infinity, 1e300) },
+        { name: "none", datatype: "FP32", shape: [0], values: new Float32Array() },
+        { name: "deep", datatype: "FP32", shape: [1, 2], values: Float32Array.of(1, 2, 3, NaN) },
+        { name: "text", datatype: "BYTES", shape: [1], values: ["ção", '"'] },
+        { name: "whole", datatype: "INT64", shape: [], values: BigInt64Array.of(9007199254740993n, 0n) },
+        { name: "half", datatype: "FP32", shape: [], values: Float32Array.of(0.5, NaN) },
+      ],
+      2,
+    );
+    const names = await outputs.finish();
+    const types = await connection.describe("select * from scored");
+    assert.deepEqual(
+      types.map(({ type }) => type),
+      ["BIGINT[]", "BOOLEAN[]", "DOUBLE[]", "FLOAT[]", "FLOAT[][]", "VARCHAR[]", "BIGINT", "FLOAT"],
+    );
+    const texts = names.map((name) => `to_json(${name})::varchar`).join(", ");
+    const found = await connection.rows(`select concat_ws(' ', ${texts}) as row from scored`);
+    assert.deepEqual(
+      found.map(({ row }) => row),
+      [
+        '[9007199254740993,-1] [true,false] [0.1,null] [] [[1.0,2.0]] ["ção"] 9007199254740993 0.5',
+        '[2,3] [false,true] [null,1e300] [] [[3.0,null]] ["\\""] 0',
+      ],
     );
   });
 

@@ -66,9 +66,10 @@ export interface AnalyticsConnection {
   load(table: string, values: Float64Array | readonly (string | undefined)[]): Promise<void>;
   /**
    * Appends rows to a temporary table of this connection, by its columns, in their order: numbers to double, texts to
-   * varchar. What is NaN or missing is null.
+   * varchar, typed values to their type or a list of it. What is NaN or missing is null, and in typed values what is
+   * infinite, too.
    */
-  append(table: string, columns: readonly (Float64Array | readonly (string | undefined)[])[]): Promise<void>;
+  append(table: string, columns: readonly AppendedColumn[]): Promise<void>;
   /**
    * Makes `name(a, b)` known to SQL on this connection: it is what `seen` says of the two whole numbers of each row
    * that it is asked about. In a filter it notes the rows that are left out, without a second look at them.
@@ -176,35 +177,75 @@ async function loadValues(
   await appendColumns(connection, { table, whole: [0] }, [rows, values]);
 }
 
+/** Values of a type; with a width, lists of so many. */
+export interface TypedValues {
+  readonly type: "boolean" | "bigint" | "float" | "double";
+  readonly width: number | undefined;
+  /** Row-major; truth values as 0 and 1. */
+  readonly values: Uint8Array | BigInt64Array | Float32Array | Float64Array;
+}
+
+/** What a column of rows is appended from. */
+export type AppendedColumn = Float64Array | readonly (string | undefined)[] | TypedValues;
+
+function isTyped(column: AppendedColumn): column is TypedValues {
+  return "width" in column;
+}
+
+function rowCountOf(column: AppendedColumn | undefined): number {
+  if (column === undefined) return 0;
+  if (!isTyped(column)) return column.length;
+  return column.values.length / (column.width ?? 1);
+}
+
 /** @param whole positions of columns that are bigint in the table */
 async function appendColumns(
   connection: DuckDBConnection,
   { table, whole = [] }: { readonly table: string; readonly whole?: readonly number[] },
-  columns: readonly (Float64Array | readonly (string | undefined)[])[],
+  columns: readonly AppendedColumn[],
 ): Promise<void> {
-  const { BIGINT, DOUBLE, DuckDBDataChunk, VARCHAR } = await import("@duckdb/node-api");
-  const types = columns.map((values, position) =>
-    whole.includes(position) ? BIGINT : values instanceof Float64Array ? DOUBLE : VARCHAR,
-  );
-  const rowCount = columns[0]?.length ?? 0;
+  const { BIGINT, BOOLEAN, DOUBLE, DuckDBDataChunk, FLOAT, LIST, listValue, VARCHAR } =
+    await import("@duckdb/node-api");
+  const plain = { boolean: BOOLEAN, bigint: BIGINT, float: FLOAT, double: DOUBLE };
+  const types = columns.map((column, position) => {
+    if (isTyped(column)) return column.width === undefined ? plain[column.type] : LIST(plain[column.type]);
+    return whole.includes(position) ? BIGINT : column instanceof Float64Array ? DOUBLE : VARCHAR;
+  });
+  const partOf = (column: AppendedColumn, position: number, start: number, end: number): DuckDBValue[] => {
+    const part: DuckDBValue[] = [];
+    if (isTyped(column)) {
+      const { width } = column;
+      if (width === undefined) return typedItems(column, start, end);
+      for (let row = start; row < end; row++) part.push(listValue(typedItems(column, row * width, (row + 1) * width)));
+      return part;
+    }
+    for (let row = start; row < end; row++) {
+      const value = column[row];
+      if (value === undefined || Number.isNaN(value)) part.push(null);
+      else part.push(whole.includes(position) ? BigInt(value) : value);
+    }
+    return part;
+  };
+  const rowCount = rowCountOf(columns[0]);
   const appender = await connection.createAppender(table);
   for (let start = 0; start < rowCount; start += ROWS_PER_CHUNK) {
     const end = Math.min(rowCount, start + ROWS_PER_CHUNK);
     const chunk = DuckDBDataChunk.create(types, end - start);
-    chunk.setColumns(
-      columns.map((values, position) => {
-        const part: (number | bigint | string | null)[] = [];
-        for (let row = start; row < end; row++) {
-          const value = values[row];
-          if (value === undefined || Number.isNaN(value)) part.push(null);
-          else part.push(whole.includes(position) ? BigInt(value) : value);
-        }
-        return part;
-      }),
-    );
+    chunk.setColumns(columns.map((column, position) => partOf(column, position, start, end)));
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
+}
+
+function typedItems({ type, values }: TypedValues, start: number, end: number): DuckDBValue[] {
+  const items: DuckDBValue[] = [];
+  for (let at = start; at < end; at++) {
+    const value = values[at];
+    if (typeof value === "bigint") items.push(value);
+    else if (value === undefined || !Number.isFinite(value)) items.push(null);
+    else items.push(type === "boolean" ? value !== 0 : value);
+  }
+  return items;
 }
 
 function openConnection(connection: DuckDBConnection, onClose?: () => void): AnalyticsConnection {
