@@ -78,7 +78,7 @@ export function createPreviews(options: PreviewsOptions): Previews {
         throw previewMissing({ preview: name, known, nearest: nearestName(name, known) });
       }
       await endRuns(found, actor, options);
-      await removeDeployed(found, actor, options);
+      if (!(await isShared(found, options))) await removeDeployed(found, actor, options);
       await removePreview(found, actor, options);
     },
   };
@@ -107,28 +107,38 @@ async function endRuns({ number }: PullRequest, actor: string, options: Previews
   });
 }
 
+/** Another pull request of the same branch goes on with it. */
+async function isShared({ number, preview }: PullRequest, { store, project }: PreviewsOptions): Promise<boolean> {
+  const others = await store.read((transaction) =>
+    listPullRequests(transaction, { project, isLeft: true, limit: PAGE }),
+  );
+  return others.some((other) => other.number !== number && other.preview === preview && other.state === "open");
+}
+
 /** False while a run could still deploy something: the next look finds it ended. */
 async function removePreview(pullRequest: PullRequest, actor: string, options: PreviewsOptions): Promise<boolean> {
   const { store, project, clock } = options;
   const { number } = pullRequest;
   const runs = await store.read((transaction) => listChecksOf(transaction, { project, pullRequest: number }));
   if (runs.some(({ status }) => !ENDED.includes(status))) return false;
-  // Another pull request of the same branch goes on with it.
-  const others = await store.read((transaction) =>
-    listPullRequests(transaction, { project, isLeft: true, limit: PAGE }),
-  );
-  const isShared = others.some(
-    (other) => other.number !== number && other.preview === pullRequest.preview && other.state === "open",
-  );
-  if (!isShared) await removeDeployed(pullRequest, actor, options);
+  const goesOn = await isShared(pullRequest, options);
+  if (!goesOn) await removeDeployed(pullRequest, actor, options);
   return store.write(async (transaction) => {
     const atMs = clock.now();
     const now = await getPullRequest(transaction, { project, number });
     if (now?.updatedAtMs !== pullRequest.updatedAtMs) return false;
-    if (!isShared) {
+    if (!goesOn) {
       const of = projectOfPreview(project, { name: pullRequest.preview });
-      for (const { asset } of await listAssets(transaction, { project: of, limit: PAGE }))
-        await dropAsset(transaction, { project: of, asset, atMs });
+      for (let after: string | undefined; ;) {
+        const assets = await listAssets(transaction, {
+          project: of,
+          limit: PAGE,
+          ...(after === undefined ? {} : { after }),
+        });
+        for (const { asset } of assets) await dropAsset(transaction, { project: of, asset, atMs });
+        after = assets.at(-1)?.asset;
+        if (after === undefined) break;
+      }
     }
     if (!(await markPreviewRemoved(transaction, { ...now, atMs }))) return false;
     await appendEvent(transaction, {
