@@ -129,15 +129,11 @@ async function removePreview(pullRequest: PullRequest, actor: string, options: P
     if (now?.updatedAtMs !== pullRequest.updatedAtMs) return false;
     if (!goesOn) {
       const of = projectOfPreview(project, { name: pullRequest.preview });
-      for (let after: string | undefined; ;) {
-        const assets = await listAssets(transaction, {
-          project: of,
-          limit: PAGE,
-          ...(after === undefined ? {} : { after }),
-        });
+      // What is dropped is listed no more.
+      for (let isMore = true; isMore;) {
+        const assets = await listAssets(transaction, { project: of, limit: PAGE });
         for (const { asset } of assets) await dropAsset(transaction, { project: of, asset, atMs });
-        after = assets.at(-1)?.asset;
-        if (after === undefined) break;
+        isMore = assets.length === PAGE;
       }
     }
     if (!(await markPreviewRemoved(transaction, { ...now, atMs }))) return false;
