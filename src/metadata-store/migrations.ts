@@ -28,6 +28,7 @@ import { deadlinesMigration } from "./migrations/0030-deadlines.ts";
 import { propensitiesMigration } from "./migrations/0031-propensities.ts";
 import { deploymentCommentsMigration } from "./migrations/0032-deployment-comments.ts";
 import { pushedFeaturesMigration } from "./migrations/0034-pushed-features.ts";
+import { toldCharactersMigration } from "./migrations/0035-told-characters.ts";
 import { logSegmentsMigration } from "./migrations/0033-log-segments.ts";
 import { tasksMigration } from "./migrations/0027-tasks.ts";
 import { assetMigration } from "./migrations/0002-asset.ts";
@@ -70,4 +71,5 @@ export const migrations: readonly Migration[] = [
   deploymentCommentsMigration,
   pushedFeaturesMigration,
   logSegmentsMigration,
+  toldCharactersMigration,
 ];

@@ -1103,7 +1103,8 @@ create table "task" (
   "result" text,
   "created_at_ms" bigint not null,
   "claimed_at_ms" bigint,
-  "ended_at_ms" bigint
+  "ended_at_ms" bigint,
+  "told_characters" integer not null
 );
 
 create table "task_log" (

@@ -763,7 +763,7 @@ CREATE TABLE task (
      id text primary key, attempt_id text not null, project text not null, executor text not null, state text not null,
      spec text not null, manifest text not null, needs text not null, lease_ms bigint not null, worker_id text, worker_name text,
      token bigint not null, lease_expires_at_ms bigint, cancel_asked bigint not null, log_pieces bigint not null, result text,
-     created_at_ms bigint not null, claimed_at_ms bigint, ended_at_ms bigint);
+     created_at_ms bigint not null, claimed_at_ms bigint, ended_at_ms bigint, told_characters integer not null default 0);
 
 CREATE TABLE task_log (
      task_id text not null, number bigint not null, text text not null, primary key (task_id, number));

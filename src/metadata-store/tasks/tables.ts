@@ -1,3 +1,5 @@
+import type { Generated } from "kysely";
+
 /** `queued`: no worker has it, `running`: one has, `ended`: it has a result, `lost`: its worker was silent too long. */
 export const TASK_STATES = ["queued", "running", "ended", "lost"] as const;
 export type TaskState = (typeof TASK_STATES)[number];
@@ -27,6 +29,8 @@ export interface TaskTables {
     /** Digest of the object that lists its files. */
     manifest: string;
     needs: string;
+    /** Characters of its log that are none of its process. */
+    told_characters: Generated<number>;
     lease_ms: number;
     worker_id: string | null;
     worker_name: string | null;

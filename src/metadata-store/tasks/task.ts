@@ -303,25 +303,17 @@ export async function addToldCharacters(
   transaction: WriteTransaction,
   of: { readonly id: string; readonly characters: number },
 ): Promise<void> {
-  const needs = await transaction.selectFrom("task").select("needs").where("id", "=", of.id).executeTakeFirst();
-  if (needs === undefined) return;
-  const known = parseNeeds(needs.needs);
   await transaction
     .updateTable("task")
-    .set({ needs: JSON.stringify({ ...known, told: (known.told ?? 0) + of.characters }) })
+    .set((update) => ({ told_characters: update("told_characters", "+", of.characters) }))
     .where("id", "=", of.id)
     .execute();
 }
 
 /** How many characters of a task's log are none of its process. */
 export async function getToldCharacters(transaction: ReadTransaction, id: string): Promise<number> {
-  const row = await transaction.selectFrom("task").select("needs").where("id", "=", id).executeTakeFirst();
-  return row === undefined ? 0 : (parseNeeds(row.needs).told ?? 0);
-}
-
-function parseNeeds(text: string): { readonly told?: number } {
-  const needs: { readonly told?: number } = JSON.parse(text);
-  return needs;
+  const row = await transaction.selectFrom("task").select("told_characters").where("id", "=", id).executeTakeFirst();
+  return row?.told_characters ?? 0;
 }
 
 /** Gives up a task whose place is gone. @returns false when it has ended before */

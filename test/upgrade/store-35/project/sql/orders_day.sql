@@ -1,0 +1,1 @@
+SELECT day, count(*) AS orders, sum(amount) AS amount FROM orders GROUP BY day ORDER BY day
