@@ -5,12 +5,11 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createLocalExecutor, createRunKind } from "#executors";
+import { createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { logMetrics } from "#metadata-store/tracking";
-import { createFileSystemBlobs } from "#storage";
-import { createEngine, registerPipelines } from "#engine";
-import { loadProjectPipelines, type StepKind } from "#pipeline";
+import { type StepKind } from "#pipeline";
+import { openBenchEngine } from "./bench-engine.ts";
 
 const { values } = parseArgs({
   options: {
@@ -30,26 +29,7 @@ await writeFile(
 );
 const store = await openMetadataStore(values.postgres ?? join(folder, "metadata.sqlite"));
 const kinds = [createRunKind() as StepKind<never>];
-const { pipelines } = await loadProjectPipelines({ project: "bench", projectFolder: folder, kinds });
-await registerPipelines(store, { project: "bench", pipelines, actor: "bench", atMs: Date.now() });
-const engine = createEngine({
-  store,
-  objects: createFileSystemBlobs(join(folder, "objects")),
-  project: "bench",
-  projectFolder: folder,
-  storeFolder: folder,
-  kinds,
-  storages: [],
-  executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
-  ports: {
-    platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
-    openTrackingRun: () => Promise.reject(new Error("no tracking here")),
-    commit: () => Promise.resolve(undefined),
-    resolveSecret: () => Promise.resolve(undefined),
-    killTrackingRun: () => Promise.resolve(),
-    attemptToken: () => Promise.resolve("token"),
-  },
-});
+const { engine } = await openBenchEngine({ store, folder, kinds });
 
 async function runOnce(): Promise<number> {
   const started = performance.now();

@@ -6,11 +6,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createLocalExecutor, createRunKind } from "#executors";
+import { createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
-import { createFileSystemBlobs } from "#storage";
-import { createEngine, registerPipelines } from "#engine";
-import { loadProjectPipelines, type StepKind } from "#pipeline";
+import { type StepKind } from "#pipeline";
+import { openBenchEngine } from "./bench-engine.ts";
 
 const { values } = parseArgs({
   options: {
@@ -67,27 +66,7 @@ async function engineRun(pipeline: string): Promise<Measured> {
   await writeFile(join(folder, "pipelines", "bench.yaml"), pipeline);
   const store = await openMetadataStore(join(folder, "metadata.sqlite"));
   const kinds = [createRunKind() as StepKind<never>];
-  const loaded = await loadProjectPipelines({ project: "bench", projectFolder: folder, kinds });
-  await registerPipelines(store, { project: "bench", pipelines: loaded.pipelines, actor: "bench", atMs: Date.now() });
-  const engine = createEngine({
-    store,
-    objects: createFileSystemBlobs(join(folder, "objects")),
-    project: "bench",
-    projectFolder: folder,
-    storeFolder: folder,
-    kinds,
-    storages: [],
-    executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
-    ports: {
-      platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
-      openTrackingRun: () => Promise.reject(new Error("no tracking here")),
-      killTrackingRun: () => Promise.resolve(),
-      attemptToken: () => Promise.resolve("token"),
-      commit: () => Promise.resolve(undefined),
-      resolveSecret: () => Promise.resolve(undefined),
-    },
-    concurrency,
-  });
+  const { engine } = await openBenchEngine({ store, folder, kinds, concurrency });
   const started = performance.now();
   const cpu = process.cpuUsage();
   const id = await engine.submit({ pipeline: "bench", actor: "bench" });

@@ -8,12 +8,12 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createEngine, followLog, registerPipelines } from "#engine";
-import { createLocalExecutor, createRunKind } from "#executors";
+import { followLog } from "#engine";
+import { createRunKind } from "#executors";
 import { openMetadataStore } from "#metadata-store";
 import { listStepRuns } from "#metadata-store/engine";
-import { loadProjectPipelines, type StepKind } from "#pipeline";
-import { createFileSystemBlobs } from "#storage";
+import { type StepKind } from "#pipeline";
+import { openBenchEngine } from "./bench-engine.ts";
 
 const { values } = parseArgs({
   options: {
@@ -77,28 +77,8 @@ async function barePipe(writer: string): Promise<{ readonly seconds: number; rea
 
 async function throughEngine(expected: string): Promise<Record<string, number>> {
   const store = await openMetadataStore(values.address ?? join(folder, "metadata.sqlite"));
-  const objects = createFileSystemBlobs(join(folder, "objects"));
   const kinds = [createRunKind() as StepKind<never>];
-  const loaded = await loadProjectPipelines({ project: "bench", projectFolder: folder, kinds });
-  await registerPipelines(store, { project: "bench", pipelines: loaded.pipelines, actor: "bench", atMs: Date.now() });
-  const engine = createEngine({
-    store,
-    objects,
-    project: "bench",
-    projectFolder: folder,
-    storeFolder: folder,
-    kinds,
-    storages: [],
-    executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
-    ports: {
-      platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
-      openTrackingRun: () => Promise.reject(new Error("no tracking here")),
-      killTrackingRun: () => Promise.resolve(),
-      attemptToken: () => Promise.resolve("token"),
-      commit: () => Promise.resolve(undefined),
-      resolveSecret: () => Promise.resolve(undefined),
-    },
-  });
+  const { engine, objects } = await openBenchEngine({ store, folder, kinds });
   const id = await engine.submit({ pipeline: "bench", actor: "bench" });
   const started = performance.now();
   const cpu = process.cpuUsage();

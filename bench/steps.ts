@@ -12,11 +12,9 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import pg from "pg";
 import { z } from "zod";
-import { createLocalExecutor } from "#executors";
-import { createEngine, registerPipelines } from "#engine";
 import { openMetadataStore } from "#metadata-store";
-import { loadProjectPipelines, type StepKind } from "#pipeline";
-import { createFileSystemBlobs } from "#storage";
+import { type StepKind } from "#pipeline";
+import { openBenchEngine } from "./bench-engine.ts";
 
 const { values } = parseArgs({
   options: {
@@ -90,27 +88,7 @@ async function measure(name: string, pipeline: string, steps: number): Promise<M
   const store = await openMetadataStore(values.postgres ?? join(folder, "metadata.sqlite"));
   const kinds = [noop as StepKind<never>];
   const project = `bench-${process.pid}-${performance.now()}`;
-  const loaded = await loadProjectPipelines({ project, projectFolder: folder, kinds });
-  await registerPipelines(store, { project, pipelines: loaded.pipelines, actor: "bench", atMs: Date.now() });
-  const engine = createEngine({
-    store,
-    objects: createFileSystemBlobs(join(folder, "objects")),
-    project,
-    projectFolder: folder,
-    storeFolder: folder,
-    kinds,
-    storages: [],
-    executors: [createLocalExecutor({ workFolder: join(folder, "work") })],
-    ports: {
-      platformUrl: () => Promise.resolve("http://127.0.0.1:1"),
-      openTrackingRun: () => Promise.reject(new Error("no tracking here")),
-      killTrackingRun: () => Promise.resolve(),
-      attemptToken: () => Promise.resolve("token"),
-      commit: () => Promise.resolve(undefined),
-      resolveSecret: () => Promise.resolve(undefined),
-    },
-    concurrency: Number(values.concurrency),
-  });
+  const { engine } = await openBenchEngine({ store, folder, kinds, project, concurrency: Number(values.concurrency) });
   const runOf = async (pipelineName: string): Promise<void> => {
     const run = await engine.runToEnd(await engine.submit({ pipeline: pipelineName, actor: "bench" }));
     if (run.status !== "succeeded") throw new Error(`the run ended as ${run.status}: ${JSON.stringify(run.error)}`);
