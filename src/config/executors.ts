@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { sshHostSchema, sshKeySchema } from "./targets.ts";
-import { sizeSchema } from "./values.ts";
+import { sizeSchema, waitSchema } from "./values.ts";
 
 /** A part of this machine. */
 export const localExecutorSchema = z.strictObject({
@@ -56,10 +56,7 @@ export const slurmExecutorSchema = z.strictObject({
 
 const labelSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$/, "expected a label such as gpu or zone:a");
 
-const leaseSchema = z
-  .string()
-  .regex(/^[1-9]\d{0,4}[smh]$/, 'expected seconds, minutes or hours: "90s", "10m", "1h"')
-  .transform((text) => Number(text.slice(0, -1)) * ({ s: 1000, m: 60_000, h: 3_600_000 }[text.slice(-1)] ?? 1000))
+const leaseSchema = waitSchema
   .refine((ms) => ms >= 10_000, "at least 10s")
   .optional()
   .describe(

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ISOLATION_SETTINGS } from "./project-choices.ts";
-import { sizeSchema } from "./values.ts";
+import { clusterAccessKeys, namespaceSchema, oneAccess } from "./cluster-access.ts";
+import { sizeSchema, waitSchema } from "./values.ts";
 
 const LABEL_KEY = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
@@ -26,19 +27,11 @@ const tolerationSchema = z
     path: ["operator"],
   });
 
-const durationSchema = z
-  .string()
-  .regex(/^[1-9]\d{0,4}[smh]$/, 'expected seconds, minutes or hours: "90s", "10m", "1h"')
-  .transform((text) => Number(text.slice(0, -1)) * ({ s: 1000, m: 60_000, h: 3_600_000 }[text.slice(-1)] ?? 1000));
-
 /** A namespace of a Kubernetes cluster. */
 export const kubernetesExecutorSchema = z.strictObject({
   kubernetes: z
     .strictObject({
-      namespace: z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected the name of a namespace")
-        .describe("The namespace of its jobs, the only one that is looked at."),
+      namespace: namespaceSchema.describe("The namespace of its jobs, the only one that is looked at."),
       image: z
         .string()
         .regex(/^[\w.:/@-]{1,500}$/, 'expected an image such as "registry.example.com/esteira:1.0"')
@@ -48,16 +41,7 @@ export const kubernetesExecutorSchema = z.strictObject({
         .regex(/^(\/[\w./-]+|[\w.-]+)$/, "expected a plain name or an absolute path")
         .default("esteira")
         .describe("Program in the image: a name on its PATH, or an absolute path. Default esteira."),
-      kubeconfig: z
-        .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
-        .optional()
-        .describe("Name of the secret that holds a kubeconfig, or the absolute path of one."),
-      in_cluster: z
-        .literal(true)
-        .optional()
-        .describe("In place of kubeconfig: the cluster in which esteira runs, as the service account of its pod."),
-      context: z.string().min(1).max(500).optional().describe("Context of the kubeconfig. Default: its current one."),
+      ...clusterAccessKeys,
       url: z
         .url({ protocol: /^https?$/ })
         .optional()
@@ -107,24 +91,22 @@ export const kubernetesExecutorSchema = z.strictObject({
         .describe("The most that one step can have, when it is known. Default: what no node has room for waits."),
       gpus: z.int().min(0).max(10_000).optional().describe("As cpus."),
       memory: sizeSchema.optional().describe("As cpus."),
-      start: durationSchema
+      start: waitSchema
         .default(600_000)
         .describe(
           "How long a pod that has its node may take until its step runs: pull the image, reach the server. Default 10m.",
         ),
-      keep: durationSchema
+      keep: waitSchema
         .default(3_600_000)
         .describe(
           "How long the cluster keeps jobs that have ended, when this server does not delete them. Default 1h.",
         ),
-      lease: durationSchema
+      lease: waitSchema
         .refine((ms) => ms >= 10_000, "at least 10s")
         .optional()
         .describe("How long a pod may be silent until what it runs counts as lost and is started again. Default 90s."),
     })
-    .refine(({ kubeconfig, in_cluster: isInside }) => (kubeconfig === undefined) === (isInside === true), {
-      message: "expected either kubeconfig: SECRET or in_cluster: true",
-    })
+    .refine(...oneAccess)
     .describe(
       "Jobs of a namespace of a Kubernetes cluster, one for each process of a step, whose pods share no files with this machine.",
     ),

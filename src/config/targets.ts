@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clusterAccessKeys, namespaceSchema, oneAccess } from "./cluster-access.ts";
 
 const ADDRESS = /^([a-z_][a-z0-9_-]{0,31})@([A-Za-z0-9][A-Za-z0-9.-]{0,252}|[0-9a-f:]{2,39})(?::(\d{1,5}))?$/;
 
@@ -36,29 +37,15 @@ const sshTargetSchema = z.strictObject({
 const kubernetesTargetSchema = z.strictObject({
   kubernetes: z
     .strictObject({
-      namespace: z
-        .string()
-        .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "expected the name of a namespace")
-        .describe("The only namespace that releases change."),
-      kubeconfig: z
-        .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]{0,99}$/, "expected the name of a secret")
-        .optional()
-        .describe("Name of the secret that holds a kubeconfig, or the absolute path of one."),
-      in_cluster: z
-        .literal(true)
-        .optional()
-        .describe("In place of kubeconfig: the cluster in which esteira runs, as the service account of its pod."),
-      context: z.string().min(1).max(500).optional().describe("Context of the kubeconfig. Default: its current one."),
+      namespace: namespaceSchema.describe("The only namespace that releases change."),
+      ...clusterAccessKeys,
       cluster_kinds: z
         .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,99}$/, "expected a kind such as ClusterRole"))
         .max(50)
         .default([])
         .describe("Kinds outside namespaces that manifests may hold. Default: none."),
     })
-    .refine(({ kubeconfig, in_cluster: isInside }) => (kubeconfig === undefined) === (isInside === true), {
-      message: "expected either kubeconfig: SECRET or in_cluster: true",
-    }),
+    .refine(...oneAccess),
 });
 
 /** Where code is deployed to beside processes of this machine. */

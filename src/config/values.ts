@@ -17,6 +17,14 @@ export const sizeSchema = z
     return Number(amount) * (SIZE_UNITS[unit ?? "B"] ?? 1);
   });
 
+const WAITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** How long something is waited for, in ms. */
+export const waitSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,4}[smh]$/, 'expected seconds, minutes or hours: "90s", "10m", "1h"')
+  .transform((text) => Number(text.slice(0, -1)) * (WAITS[text.slice(-1)] ?? 1000));
+
 export const DAY_MS = 24 * 3600 * 1000;
 
 const DAYS: Readonly<Record<string, number>> = { d: 1, w: 7, y: 365 };
