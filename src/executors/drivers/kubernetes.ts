@@ -2,12 +2,13 @@ import { isEsteiraError, type Log, messageOf } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
 import { getTaskState, listAttemptTasks, listWorkers, loseTask, removeWorkersOf } from "#metadata-store/tasks";
 import type { ProcessSpec, Resources } from "#pipeline";
+import { oneHandle } from "../one-handle.ts";
+import { attemptOf } from "../attempt-of.ts";
 import type { ClusterAccess } from "../kubernetes/cluster-access.ts";
 import { type ClusterObject, JOBS, SECRETS } from "../kubernetes/cluster-object.ts";
 import { Cluster } from "../kubernetes/cluster.ts";
 import {
   ATTEMPT_LABEL,
-  attemptOf,
   nameOfJob,
   type PodSettings,
   selectorOf,
@@ -107,7 +108,6 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ex
     await lose(id);
     await deleteJobs(attemptOf(id), id);
   };
-  const handles = new Map<string, Promise<ProcessHandle>>();
 
   return {
     ...pool,
@@ -116,15 +116,7 @@ export function createKubernetesExecutor(options: KubernetesExecutorOptions): Ex
       await (await cluster()).list(JOBS, pod.namespace, { labels: selector });
       return options.largest;
     },
-    submit(spec, tell) {
-      const known = handles.get(spec.attemptId);
-      if (known !== undefined) return known;
-      const started = submit(spec, tell);
-      handles.set(spec.attemptId, started);
-      const forget = (): boolean => handles.delete(spec.attemptId);
-      started.then((handle) => handle.ended.then(forget, forget), forget);
-      return started;
-    },
+    submit: oneHandle(submit),
     async reap(reference) {
       const attemptId = attemptOf(reference.id);
       const tasks = await store.read((transaction) =>

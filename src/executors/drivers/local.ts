@@ -3,6 +3,7 @@ import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf, newId } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
 import type { ExceededLimit, IsolationLevel, ProcessLimits, ProcessResult, ProcessSpec, Resources } from "#pipeline";
+import { attemptOf } from "../attempt-of.ts";
 import { commandMissing, folderUnusable, startFailed } from "../errors.ts";
 import { createIsolation, type Isolation } from "../isolation/isolation.ts";
 import { openWay } from "../isolation/network-relay.ts";
@@ -225,7 +226,7 @@ function sandboxed(
   starting: Starting & { readonly secrets: string | undefined },
 ): readonly [string, ...string[]] {
   const { storeFolder, workFolder, isolation } = starting;
-  const own = join(workFolder, attemptOf(spec));
+  const own = join(workFolder, attemptOf(spec.attemptId));
   for (const folder of starting.writable ?? []) mkdirSync(folder, { recursive: true });
   // A link in it to somewhere else leads nowhere.
   const isOwn = spec.workingFolder === own || spec.workingFolder.startsWith(`${own}/`);
@@ -251,8 +252,6 @@ function certificatesOf(environment: Readonly<Record<string, string>>): readonly
 }
 
 /** A second process of an attempt carries a number behind its id. */
-const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0] ?? attemptId;
-
 function superviseProcess(
   spec: ProcessSpec,
   running: {
@@ -348,7 +347,7 @@ async function waitForEnd(spec: ProcessSpec, started: StartedProcess, grace: num
 }
 
 function buildEnvironment(spec: ProcessSpec, starting: Starting): Record<string, string> {
-  const attempt = attemptOf(spec);
+  const attempt = attemptOf(spec.attemptId);
   const home = join(starting.workFolder, attempt, "home");
   const temporary = join(starting.workFolder, attempt, "tmp");
   try {

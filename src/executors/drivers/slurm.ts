@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { entryFile, isEsteiraError } from "#base";
 import { type Executor, type ProcessHandle } from "#engine";
 import type { ProcessSpec, Resources } from "#pipeline";
+import { oneHandle } from "../one-handle.ts";
 import { partitionUnknown, slurmUnreachable } from "../errors.ts";
 import { JobFolder, type JobPlan } from "../job/job-folder.ts";
 import { pauseBefore } from "../pause.ts";
@@ -39,7 +40,6 @@ export function createSlurmExecutor(options: SlurmExecutorOptions): Executor {
   const { name, jobsFolder } = options;
   const slurm = new SlurmCommands(options);
   const watch = new SlurmJobWatch({ executor: name, slurm, ...options.pauses });
-  const handles = new Map<string, Promise<ProcessHandle>>();
   const limit = createTurns(SUBMIT_AT_ONCE);
   const folderOf = (id: string): JobFolder => new JobFolder(join(jobsFolder, id));
   const foldersOf = async (attempt: string): Promise<readonly JobFolder[]> => {
@@ -69,15 +69,7 @@ export function createSlurmExecutor(options: SlurmExecutorOptions): Executor {
       const partitions = await slurm.partitions();
       throw partitionUnknown({ executor: name, partition: options.partition ?? "", partitions });
     },
-    submit(spec, log) {
-      const known = handles.get(spec.attemptId);
-      if (known !== undefined) return known;
-      const started = start(spec, log);
-      handles.set(spec.attemptId, started);
-      const forget = (): boolean => handles.delete(spec.attemptId);
-      started.then((handle) => handle.ended.then(forget, forget), forget);
-      return started;
-    },
+    submit: oneHandle(start),
     async reap({ id }) {
       for (const folder of await foldersOf(id)) await endJob(slurm, folder);
     },

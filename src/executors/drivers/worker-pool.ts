@@ -15,6 +15,8 @@ import {
 } from "#metadata-store/tasks";
 import { describeResources, type ProcessSpec, type Resources } from "#pipeline";
 import type { Blobs } from "#storage";
+import { oneHandle } from "../one-handle.ts";
+import { attemptOf } from "../attempt-of.ts";
 import { ownFolders, packTask, type PackingPlace } from "../remote/pack-task.ts";
 import { workerMissing } from "../remote/remote-errors.ts";
 import { takeOutputs } from "../remote/take-outputs.ts";
@@ -59,7 +61,6 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
   const { name, project, objects, sealer, labels = [] } = options;
   const store = options.store.urgent;
   const watch = new TaskWatch({ executor: name, store, lossOf: options.own?.lossOf });
-  const handles = new Map<string, Promise<ProcessHandle>>();
   const place: PackingPlace = options;
 
   const own = async (): Promise<{ readonly own: readonly WorkerState[]; readonly all: readonly WorkerState[] }> => {
@@ -79,7 +80,7 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
   };
 
   const start = async (spec: ProcessSpec, log: Parameters<Executor["submit"]>[1]): Promise<ProcessHandle> => {
-    const attempt = attemptOf(spec);
+    const attempt = attemptOf(spec.attemptId);
     const known = await store.read((transaction) =>
       listAttemptTasks(transaction, { project, executor: name, attemptId: attempt }),
     );
@@ -133,15 +134,7 @@ export function createWorkerPool(options: WorkerPoolOptions): Executor {
       if (offers.length === 0) throw workerMissing({ executor: name, labels, known: all.map((worker) => worker.name) });
       return largestOf(offers);
     },
-    submit(spec, log) {
-      const known = handles.get(spec.attemptId);
-      if (known !== undefined) return known;
-      const started = start(spec, log);
-      handles.set(spec.attemptId, started);
-      const forget = (): boolean => handles.delete(spec.attemptId);
-      started.then((handle) => handle.ended.then(forget, forget), forget);
-      return started;
-    },
+    submit: oneHandle(start),
     reap: ({ id }) => reapTasks(id, { store, project, executor: name, watch }),
     outliving: {
       holds: async (attemptId) =>
@@ -184,8 +177,6 @@ function withoutOwn({ logged, ...spec }: ProcessSpec, told: number): ProcessSpec
   if (logged === undefined) return spec;
   return { ...spec, logged: { ...logged, stderr: Math.max(0, logged.stderr - told) } };
 }
-
-const attemptOf = ({ attemptId }: ProcessSpec): string => attemptId.split(".")[0] ?? attemptId;
 
 /** The machine with the most processors speaks for all: what one process asks has to be on one machine. */
 function largestOf(offers: readonly WorkerOffer[]): Resources {

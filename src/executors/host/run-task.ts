@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Digest } from "#base";
 import type { Executor, ProcessHandle } from "#engine";
 import type { ProcessResult } from "#pipeline";
+import { attemptOf } from "../attempt-of.ts";
 import { toErrorFacts } from "../job/job-error.ts";
 import { pythonPackageFolder } from "../step-context.ts";
 import type { PythonEnvironments } from "../python-environment.ts";
@@ -223,5 +224,3 @@ function toLocalCommand(
 function seenBy(roots: readonly TaskRoot[], map: PathMap): { readonly readable: readonly string[] } {
   return { readable: roots.filter(({ kind }) => kind !== "work").map(({ path }) => map.text(path)) };
 }
-
-const attemptOf = (id: string): string => id.split(".")[0] ?? id;

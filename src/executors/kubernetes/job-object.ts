@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ProcessSpec } from "#pipeline";
+import { attemptOf } from "../attempt-of.ts";
 import type { ClusterObject } from "./cluster-object.ts";
 
 const MIB = 1024 ** 2;
@@ -56,9 +57,6 @@ export function nameOfJob({ project, executor, id }: { project: string; executor
     .digest("hex");
   return `esteira-${slug.slice(0, LONGEST_SLUG).replace(/-$/, "")}-${digest.slice(0, 10)}`;
 }
-
-/** Of a process of an attempt. */
-export const attemptOf = (id: string): string => id.split(".")[0] ?? id;
 
 /** What finds every job and pod of an executor, or of one attempt there. */
 export function selectorOf(of: {
