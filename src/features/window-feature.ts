@@ -49,11 +49,12 @@ export function readWindows(
 ): { readonly windows: readonly WindowFeature[]; readonly problems: readonly LocatedProblem[] } {
   const windows: WindowFeature[] = [];
   const problems: LocatedProblem[] = [];
+  let isCut = false;
   const at = (...path: string[]): ReturnType<YamlDocument["at"]> => document.at(["views", view, ...path]);
   for (const [name, text] of Object.entries(facts.aggregate ?? {})) {
     // YAML ends a text at a comma within braces: what follows it is a key of its own there.
-    if (text === null && name.endsWith(")")) continue;
-    const isCut = text !== null && text.includes("(") && !text.includes(")");
+    if (isCut && text === null && name.endsWith(")")) continue;
+    isCut = text !== null && text.includes("(") && !text.includes(")");
     const read = NAME.test(name) ? parseWindow(name, text ?? "") : `"${name}" is no name of a feature`;
     if (typeof read !== "string") windows.push(read);
     else {
