@@ -84,8 +84,9 @@ export async function openStorePlatform(options: PlatformOptions): Promise<Store
   const outbox = createOutbox({ store, clock, log, ...sendingOf(config, roles) });
   const secrets = openSecretBox(config, settings);
   const webhooks = createWebhookSender({ store, clock, outbox, secrets });
-  const tokensOfTasks = async (): Promise<TaskTokens> =>
-    (await import("./task-tokens.ts")).createTaskTokens(store, config, settings);
+  let taskTokens: Promise<TaskTokens> | undefined;
+  const tokensOfTasks = (): Promise<TaskTokens> =>
+    (taskTokens ??= import("./task-tokens.ts").then((module) => module.createTaskTokens(store, config, settings)));
   const address = createAddress(() => options.startServer?.(platform));
   let building: Promise<OwnedPlatform> | undefined;
   let starting: Promise<void> | undefined;
