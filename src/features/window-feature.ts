@@ -68,7 +68,16 @@ export function readWindows(
       message: `View "${view}" needs one of \`features\` and \`aggregate\``,
       hint: "Last values and windows are views of their own; a service takes both.",
     });
-  if (facts.aggregate === undefined) return { windows, problems };
+  return { windows, problems: facts.aggregate === undefined ? problems : [...problems, ...clashes(view, facts, at)] };
+}
+
+/** What a view of windows cannot have. */
+function clashes(
+  view: string,
+  facts: { readonly ttl?: string | number | undefined; readonly push?: string | undefined },
+  at: (key: string) => ReturnType<YamlDocument["at"]>,
+): readonly LocatedProblem[] {
+  const problems: LocatedProblem[] = [];
   if (facts.ttl !== undefined)
     problems.push({
       ...at("ttl"),
@@ -81,7 +90,7 @@ export function readWindows(
       message: `View "${view}" has windows and takes no pushes: of pushed rows only the last one of a key is kept`,
       hint: "Push to the dataset (`capture: { push: {} }`): windows have its rows with its next version.",
     });
-  return { windows, problems };
+  return problems;
 }
 
 /** The value that an aggregate reads: a number that is finite, or a text that tells values apart. */
