@@ -363,6 +363,11 @@ describe("formats", () => {
     assert.equal(en.bytes(2_533_886), "2.53 MB");
     assert.equal(pt.bytes(999), "999 B");
     assert.equal(plain(pt.percent(0.123)), "12,3%");
+    // 109,972 of 109,989 are not all, and one of a million is not none.
+    assert.deepEqual(
+      [109_972 / 109_989, 1, 1e-6, 0].map((share) => plain(pt.percent(share, 0))),
+      ["> 99%", "100%", "< 1%", "0%"],
+    );
     assert.deepEqual(
       [900, 5200, 61_000, 3_720_000, 90_000_000].map((ms) => en.duration(ms)),
       ["900 ms", "5.2 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"],

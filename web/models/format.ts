@@ -60,8 +60,7 @@ export function createFormat(language: string): Format {
   return {
     number,
     compact: (value) => compact.format(value),
-    percent: (ratio, digits = 1) =>
-      new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits }).format(ratio),
+    percent: (ratio, digits = 1) => percentText(ratio, digits, language),
     bytes: (sizeBytes) => bytesText(sizeBytes, number),
     duration: (durationMs) => durationText(durationMs, number),
     dateTime: (atMs) => dateTime.format(atMs),
@@ -97,6 +96,15 @@ function dataTimeText(
   if (isDate) return dataDate.format(atMs);
   const [, fraction] = /\.(\d*?[1-9])0*(?:[zZ]|[+-].*)?$/.exec(text) ?? [];
   return fraction === undefined ? dataMoment.format(atMs) : `${dataMoment.format(atMs)} .${fraction}`;
+}
+
+/** What is not whole is not shown as if it were, and what is there not as nothing. */
+function percentText(ratio: number, digits: number, language: string): string {
+  const format = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits });
+  const smallest = 10 ** -(digits + 2);
+  if (ratio > 0 && ratio < smallest / 2) return `< ${format.format(smallest)}`;
+  if (ratio < 1 && ratio > 1 - smallest / 2) return `> ${format.format(1 - smallest)}`;
+  return format.format(ratio);
 }
 
 function bytesText(sizeBytes: number, number: Format["number"]): string {

@@ -53,7 +53,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 /** `77 B` are bytes, `1.2B` are billions. */
 const NUMBER =
-  /(?<![\w.-])(v|-|−|≈ ?)?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMksh]|(?<! )B)(?![\w]))?(?![\w])/g;
+  /(?<![\w.-])(v|-|−|≈ ?|[<>] )?(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?:e([+-]?\d+))?(?: ?(%|kB|MB|GB|ms|min|[KMksh]|(?<! )B)(?![\w]))?(?![\w])/g;
 
 /** Runs in the page. */
 const READ = `(() => {
@@ -128,11 +128,15 @@ function numbersIn({ text, figure, around }: ShownText): readonly ShownNumber[] 
   const parts = [...text.replaceAll(NO_FIGURE, " ").matchAll(NUMBER)].map((match) => {
     const [, sign = "", whole = "0", fraction = "", exponent, unit = ""] = match;
     const scale = (UNITS[unit] ?? 1) * 10 ** Number(exponent ?? 0);
+    const precision = (0.5 * scale) / 10 ** Math.max(0, fraction.length - 1);
+    // "> 99%" lies between 99 and 100.
+    const beyond = unit === "%" ? ({ "> ": precision, "< ": -precision }[sign] ?? 0) : 0;
     return {
       text,
       around,
-      value: Number(`${whole.replaceAll(",", "")}${fraction}`) * scale * (sign === "-" || sign === "−" ? -1 : 1),
-      precision: (0.5 * scale) / 10 ** Math.max(0, fraction.length - 1),
+      value:
+        Number(`${whole.replaceAll(",", "")}${fraction}`) * scale * (sign === "-" || sign === "−" ? -1 : 1) + beyond,
+      precision,
       estimated: sign.startsWith("≈") || /[≈±]/.test(text) || /[≈±]/.test(around),
       figure,
       unit,
