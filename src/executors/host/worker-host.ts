@@ -63,6 +63,8 @@ interface Held {
   readonly running: RunningTask;
   readonly needs: WorkerOffer;
   isEnding: boolean;
+  /** Its lease began then, or later. */
+  leasedAt: number;
 }
 
 /**
@@ -191,8 +193,9 @@ class WorkerHost {
       );
       this.#heardAt = sentAt;
       this.#givenUp = this.#givenUp.filter((task) => !givenUp.includes(task));
-      for (const { id, say } of answer.tasks) this.#obey(id, say);
-      for (const task of answer.start) this.#start(task);
+      for (const { id, say } of answer.tasks) this.#obey(id, say, sentAt);
+      // The server may have waited longer for a task than the lease of that is.
+      for (const task of answer.start) this.#start(task, sentAt + (answer.startedAfterMs ?? 0));
     } catch (error) {
       if (this.#news.signal.aborted) return;
       if (!isEsteiraError(error, workerUnreachable.code)) throw error;
@@ -202,9 +205,11 @@ class WorkerHost {
     }
   }
 
-  #obey(id: string, say: "go on" | "end" | "forget"): void {
+  #obey(id: string, say: "go on" | "end" | "forget", sentAt: number): void {
     const held = this.#held.get(id);
-    if (held === undefined || say === "go on") return;
+    if (held === undefined) return;
+    held.leasedAt = Math.max(held.leasedAt, sentAt);
+    if (say === "go on") return;
     if (say === "forget") {
       this.#options.log.info("a task is no more this worker's", { task: id });
       return held.running.forget();
@@ -214,7 +219,7 @@ class WorkerHost {
     held.running.end();
   }
 
-  #start(task: StartedTask): void {
+  #start(task: StartedTask, leasedAt: number): void {
     if (this.#held.has(task.id)) return;
     const { environment, resources } = task.spec.process;
     this.#options.log.info("took a task", {
@@ -228,7 +233,7 @@ class WorkerHost {
       gpus: resources?.gpus ?? 0,
       memoryBytes: resources?.memoryBytes ?? 0,
     };
-    this.#held.set(task.id, { task, running, needs, isEnding: false });
+    this.#held.set(task.id, { task, running, needs, isEnding: false, leasedAt });
     void running.done.then(() => {
       this.#held.delete(task.id);
       this.#idleSince = performance.now();
@@ -257,9 +262,9 @@ class WorkerHost {
 
   /** What the server may soon give to another is ended here first. */
   #fence(): void {
-    const silentMs = performance.now() - this.#heardAt;
-    for (const { task, running } of this.#held.values())
-      if (silentMs > task.leaseMs * FENCE && !this.#givenUp.some(({ id }) => id === task.id)) {
+    const now = performance.now();
+    for (const { task, running, leasedAt } of this.#held.values())
+      if (now - leasedAt > task.leaseMs * FENCE && !this.#givenUp.some(({ id }) => id === task.id)) {
         this.#givenUp.push({ id: task.id, token: task.token });
         this.#options.log.warn("a task is given up: the server was not heard of for too long", { task: task.id });
         running.forget();

@@ -165,6 +165,8 @@ export function createTaskBoard(options: BoardOptions): TaskBoard {
     },
 
     async sync(worker, said, gone) {
+      const cameAt = performance.now();
+      let claimedAt = cameAt;
       await assertActor(worker.id, worker.actor);
       const request = parse(syncSchema, said, "sync");
       const first = await store.write(async (transaction) => {
@@ -178,8 +180,9 @@ export function createTaskBoard(options: BoardOptions): TaskBoard {
         actors.delete(worker.id);
         throw workerUnknown({ worker: worker.id });
       }
-      const claim = (): Promise<readonly HeldTask[]> =>
-        store.write((transaction) =>
+      const claim = (): Promise<readonly HeldTask[]> => {
+        claimedAt = performance.now();
+        return store.write((transaction) =>
           claimTasks(transaction, {
             project,
             worker: first.known,
@@ -188,6 +191,7 @@ export function createTaskBoard(options: BoardOptions): TaskBoard {
             takes: createAloneChooser(worker.actor) ?? createChooser(first.known, request.free),
           }),
         );
+      };
       const isNews = first.said.some(
         ({ id, say }) => say !== "go on" && !request.tasks.some((task) => task.id === id && task.isEnding),
       );
@@ -200,7 +204,8 @@ export function createTaskBoard(options: BoardOptions): TaskBoard {
               renewTasks(transaction, { project, workerId: worker.id, tasks: request.tasks }),
             )
           : first.said;
-      return { tasks: renewed, start: await Promise.all(later.given.map(open)) };
+      const startedAfterMs = Math.floor(claimedAt - cameAt);
+      return { tasks: renewed, start: await Promise.all(later.given.map(open)), startedAfterMs };
     },
 
     async leave(worker) {

@@ -139,4 +139,6 @@ export interface StartedTask {
 export interface SyncAnswer {
   readonly tasks: readonly { readonly id: string; readonly say: "go on" | "end" | "forget" }[];
   readonly start: readonly StartedTask[];
+  /** How long after the request had come the leases of what is to be started began, at the least; default 0. */
+  readonly startedAfterMs?: number;
 }

@@ -114,7 +114,14 @@ export async function claimTasks(
     .where("worker_id", "=", worker.id)
     .where("state", "=", "running")
     .execute();
-  const given = held.filter(({ id }) => !known.includes(id)).map(toHeld);
+  const now = await databaseNow(transaction);
+  const given: HeldTask[] = [];
+  // It was given before, and the worker did not hear of it.
+  for (const task of held.filter(({ id }) => !known.includes(id))) {
+    const expiresAtMs = now + Number(task.lease_ms);
+    await transaction.updateTable("task").set({ lease_expires_at_ms: expiresAtMs }).where("id", "=", task.id).execute();
+    given.push(toHeld(task));
+  }
   const waiting = await transaction
     .selectFrom("task")
     .select(["id", "executor", "needs", "token", "lease_ms"])
@@ -124,7 +131,6 @@ export async function claimTasks(
     .orderBy("id")
     .limit(CANDIDATES)
     .execute();
-  const now = await databaseNow(transaction);
   for (const task of waiting) {
     if (given.length >= most) break;
     if (!takes(task)) continue;
